@@ -1,0 +1,22 @@
+# A room is one library target of every .cc below its folder. korrel_room(NAME DEPS…) makes it.
+function(korrel_room name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  if(NOT sources)
+    add_library(korrel_${name} INTERFACE)
+    target_link_libraries(korrel_${name} INTERFACE ${ARGN})
+    return()
+  endif()
+  add_library(korrel_${name} STATIC ${sources})
+  target_link_libraries(korrel_${name} PUBLIC ${ARGN})
+endfunction()
+
+# One test program per file: korrel_test(path/x_test.cc DEPS…) → target x_test, in CTest with `label` = the test's folder.
+function(korrel_test source)
+  get_filename_component(name ${source} NAME_WE)
+  get_filename_component(folder ${source} DIRECTORY)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS "${folder}" TIMEOUT 600)
+endfunction()

@@ -1,0 +1,49 @@
+// engine/core.h
+//
+// Core is what the parts of the database share: shards, identity, catalog, clock, log, executor. Writes (engine/writes.cc), point
+// reads (engine/reads.cc) and questions (engine/questions.cc) are functions over it; database.cc only wires them together.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "engine/catalog_snapshot.h"
+#include "engine/clock.h"
+#include "engine/executor.h"
+#include "engine/shard.h"
+#include "storage/log/log.h"
+
+namespace korrel {
+
+class Catalog;
+class Identity;
+
+struct Core {
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::unique_ptr<Clock> clock;
+  std::unique_ptr<Log> log;
+  std::unique_ptr<Executor> executor;
+  std::unique_ptr<Catalog> catalog;
+  std::unique_ptr<Identity> identity;
+  uint32_t events_hard_max = kEventsHardMax;
+  uint64_t memory_limit_bytes = 0;
+  std::atomic<uint64_t> largest_turn_work{0};  // raised by NoteTurn, read by tests
+  uint64_t incarnation = 0;                    // random per start; stands in resume tokens
+
+  Core();
+  ~Core();
+  void NoteTurn(uint64_t work_units);
+
+  CatalogRef CurrentCatalog() const;
+  // The profile an identifier ("type:value" or "profile:<hex>") names now; nullopt: nobody. A point look-up under an identity stripe.
+  // Errors: kInvalidArgument FIELD for malformed text.
+  StatusOr<std::optional<ProfileId>> Resolve(std::string_view identifier, std::string_view field) const;
+  // Waits until the log has reached the position. Errors: kUnavailable POSITION_NOT_REACHED at the deadline, kOutOfRange
+  // POSITION_LOST for one of another epoch's lost tail.
+  Status WaitFor(Position position, int64_t deadline_ns) const;
+};
+
+}  // namespace korrel
