@@ -40,6 +40,7 @@ class AttributeColumn {
  public:
   AttributeColumn(AttributeId id, Type type);
   AttributeColumn(AttributeColumn&&) noexcept = default;
+  AttributeColumn& operator=(AttributeColumn&&) noexcept = default;
 
   AttributeId id() const { return id_; }
   Type type() const { return type_; }
@@ -59,10 +60,14 @@ class AttributeColumn {
   double RawDouble(Row row) const;
   std::string_view Text(Row row) const { return dictionary_.Text(Code(static_cast<uint32_t>(narrow_.Get(row)))); }
 
-  Value Get(Row row) const;  // absent where !Has(row)
+  Value Get(Row row) const;                       // absent where !Has(row)
+  bool Holds(Row row, const Value& value) const;  // Get(row) == value, without the copy where it can be avoided
 
   // `value` is of exactly type() or absent (which erases). Errors: kResourceExhausted from the dictionary; nothing changed.
   Status Set(Row row, const Value& value, CodeObserver* observer);
+
+  // Bytes of the row's value as kRowBytesMax counts them: of a string its text, of a set all texts, 8 of anything else.
+  size_t ValueBytes(Row row) const;
 
   // Whether every present value converts exactly to `type` (see ConvertExactly), and the conversion itself, in one pass.
   bool CanBecome(Type type) const;
@@ -71,13 +76,25 @@ class AttributeColumn {
   size_t MemoryBytes() const;
 
  private:
+  // A row's codes behind their number; null: the empty set (or no value).
+  using CodeList = std::unique_ptr<uint32_t[]>;
+
+  Status SetText(Row row, std::string_view text, CodeObserver* observer);
+  Status SetItems(Row row, const StringSet& items, CodeObserver* observer);
+  void SetBool(Row row, bool value, CodeObserver* observer);
+  void SetDouble(Row row, double value);
+  void ReplaceCodes(Row row, std::vector<Code> codes, CodeObserver* observer);
+  void Erase(Row row, CodeObserver* observer);
+  void GainCode(Code code, Row row, CodeObserver* observer);
+  void LoseCode(Code code, Row row, CodeObserver* observer);
+
   AttributeId id_;
   Type type_;
   RowBits presence_;
   NarrowColumn narrow_;
   std::vector<std::vector<double>> doubles_;
   Dictionary dictionary_;
-  std::vector<std::unique_ptr<std::vector<Code>[]>> sets_;
+  std::vector<std::vector<CodeList>> sets_;
   uint32_t bool_counts_[2] = {0, 0};
 };
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -51,18 +52,24 @@ struct EventToAdd {
 
 // The strings of all events of one type in one shard, per property.
 class PropertyDictionaries;
+struct PreparedEvent;  // storage/event_chunk.h
 
 class EventHistory {
  public:
-  EventHistory();
-  ~EventHistory();
-  EventHistory(EventHistory&&) noexcept;
-  EventHistory& operator=(EventHistory&&) noexcept;
+  EventHistory() = default;
+  ~EventHistory() { Clear(); }
+  EventHistory(EventHistory&& o) noexcept : root_(std::exchange(o.root_, nullptr)) {}
+  EventHistory& operator=(EventHistory&& o) noexcept {
+    std::swap(root_, o.root_);
+    return *this;
+  }
 
   uint32_t size() const;
   int64_t TimeOf(uint32_t index) const;
   SourceId SourceOf(uint32_t index) const;
   bool HasMessage(uint64_t message_hash) const;
+  // The same, faster where the message is held at `likely_time_us`, as a repeated one is.
+  bool HasMessage(uint64_t message_hash, int64_t likely_time_us) const;
 
   // Number of events with time < t, and with time <= t: binary searches.
   uint32_t LowerBound(int64_t time_us) const;
@@ -84,24 +91,44 @@ class EventHistory {
   size_t MemoryBytes() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  struct Directory;
+  struct Place;
+
+  // Up to 64 events are one chunk and nothing else; more get a directory. One pointer, its lowest bit tells which.
+  Directory* directory() const {
+    auto bits = reinterpret_cast<uintptr_t>(root_);
+    return bits & 1 ? reinterpret_cast<Directory*>(bits & ~uintptr_t{1}) : nullptr;
+  }
+  std::span<uint8_t* const> Chunks() const;
+  Place PlaceOf(uint32_t index) const;
+  uint32_t StartOf(uint32_t chunk) const;
+  uint32_t ChunkForTime(int64_t time_us, bool after_equals) const;
+  uint32_t AddToChunk(uint32_t chunk, uint32_t at, const PreparedEvent& event, const PropertyDictionaries& dictionaries);
+  bool Append(uint32_t chunk, const PreparedEvent& event);
+  void InsertChunk(uint32_t at, uint8_t* block);
+  void NoteGrowth(uint32_t chunk, uint32_t events);
+  static void NoteMessage(Directory* d, uint64_t message_hash);
+  void ReplaceChunk(uint32_t chunk, std::span<uint8_t* const> blocks);
+  void MakeDirectory();
+  void Clear();
+
+  uint8_t* root_ = nullptr;
 };
 
 class PropertyDictionaries {
  public:
-  PropertyDictionaries();
-  ~PropertyDictionaries();
-  PropertyDictionaries(PropertyDictionaries&&) noexcept;
-  PropertyDictionaries& operator=(PropertyDictionaries&&) noexcept;
   const Dictionary* Find(PropertyId property) const;  // nullptr: no string was ever stored as a code
   // The code to store `text` under, or nullopt: store it inline.
   std::optional<Code> CodeFor(PropertyId property, std::string_view text);
   size_t MemoryBytes() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  struct Strings {
+    Dictionary dictionary;
+    uint64_t occurrences = 0;
+    bool mostly_unique = false;  // once seen, for good: further strings are stored inline
+  };
+  std::vector<std::unique_ptr<Strings>> by_property_;
 };
 
 }  // namespace korrel

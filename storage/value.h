@@ -116,6 +116,9 @@ inline constexpr int64_t kPowersOf10[19] = {1,
 // double is exactly equal; a double becomes int or decimal never (a column does not narrow).
 std::optional<Value> ConvertExactly(const Value& value, Type type);
 
+// Whether some double equals unscaled / 10^scale; scale 0–18.
+bool IsExactlyDouble(int64_t unscaled, int scale);
+
 // The narrowest type an *undeclared* attribute or property of type `stored` may widen to so that it can hold `incoming`
 // as well: int → decimal(s) → larger scale, int/decimal → double. nullopt: a type clash. Whether the stored values stay
 // exact is checked by the caller, value by value.
@@ -123,7 +126,7 @@ std::optional<Type> WidenedType(Type stored, Type incoming);
 
 // unscaled / 10^scale as the nearest double, ties to even; exact in 128 bits before the one rounding.
 double ToNearestDouble(int128 unscaled, int scale);
-// The quotient a/10^sa ÷ b/10^sb rounded once to nearest even; b != 0.
+// The quotient a/10^sa ÷ b/10^sb rounded once to nearest even; b != 0, scales 0–76.
 double ExactQuotient(int128 a, int scale_a, int128 b, int scale_b);
 
 // Decimal text for people and JSON: "-12.50", "7". Doubles in shortest form that reads back the same ("0.1", "1e+300").
