@@ -2,12 +2,17 @@
 //
 // Local time: the calendar readings and boundaries the language needs, over Abseil's civil time. One door to absl::TimeZone.
 //
+// A local day begins at its first instant: where midnight is skipped that is the jump, where midnight comes twice it is the first.
+//
 // Threads  Zones are loaded once per name and kept; lookups take a small mutex, so resolve a constant zone once per plan.
+// Cost     Find: a hash and a mutex, for unknown names too: names are checked against a list read once, never against the disk.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "index/expression/node.h"
 
@@ -17,6 +22,8 @@ class Zone {
  public:
   // nullptr for a name the machine's time zone database does not know ("" and offsets are not names). Lives forever.
   static const Zone* Find(std::string_view name);
+  // Every name that Find knows, sorted; for suggestions.
+  static const std::vector<std::string>& Names();
   virtual ~Zone() = default;
 
   struct Reading {
@@ -30,11 +37,13 @@ class Zone {
   virtual int64_t UnitStart(int64_t time_us, CalendarUnit unit, int offset) const = 0;
   // First instant of a local date.
   virtual int64_t DateStart(int year, int month, int day) const = 0;
+  // First instant at which the local reading is the given one or later: the first of a repeated reading, the jump over a skipped one.
+  virtual int64_t InstantOf(int year, int month, int day, int hour, int minute, int second) const = 0;
 };
 
-// Whole units from ts to now (age_in): negative before ts. second … week have fixed lengths; month and year count local
-// calendar readings; 29 February is reached on 1 March. Truncated toward zero for fixed units and toward the past-complete
-// unit for calendar ones; see docs/expressions.md.
+// Whole units from ts to now (age_in), rounded down: k from the instant ts + k units on, for negative k too, so that just before ts it
+// is -1. second … week have fixed lengths. For month and year that instant is the first whose local reading of (month,) day and time
+// of day is reached or passed: what began on 29 February is a year older on 1 March. Turning the local clock back takes nothing away.
 int64_t AgeIn(int64_t ts_us, int64_t now_us, AgeUnit unit, const Zone& zone);
 
 }  // namespace korrel

@@ -4,6 +4,17 @@
 // printer, the sharing key, the plan and every evaluator read it. It keeps the shape and order of what was written.
 //
 // After binding a tree is immutable and shared; nothing in it points outside (names are ids and copies).
+//
+// What an evaluator may rely on in a bound tree:
+//   (1) Every node has a type. There are no promotion nodes: operands keep their own types and the evaluator promotes them
+//       (int < decimal(larger scale) < double). `if`, `coalesce` and scalar min/max carry the promoted type.
+//   (2) Nothing is folded: the tree prints as it was written. A kParameter has its value in `constant` and reads like a kConstant.
+//   (3) `x not in …` is kNot over the test; `is not present` is kIsAbsent.
+//   (4) kAggregate: event_type is nullopt for `any`, or where `unknown` says that there are no such events.
+//       aggregate_counts_events: no inputs; otherwise inputs[0] is an expression over properties of that one event type.
+//   (5) kCall: year month day weekday hour {ts [, zone]}; age_in {ts [, zone]} and age_unit; round {x [, n]}; bucket {salt};
+//       has_identifier {type} and identifier_type; if {condition, a, b}. A zone that is not there is the catalog's.
+//   (6) `unknown` (only with allow_unknown_names): an attribute or property that is absent everywhere.
 #pragma once
 
 #include <cstdint>
@@ -137,6 +148,7 @@ struct Window {
 
 struct SequenceStep {
   std::string event_text;
+  bool quoted = false;  // the event type's name was written in double quotes
   NodeRef where;
   bool without = false;
 };
@@ -147,7 +159,11 @@ struct Constant {
   std::optional<int64_t> duration_us;
   bool is_date = false;  // written as date '…'; only printing asks
   bool is_double = false;
+  std::string date_text;  // of a date: 2017-03-01, since its instant depends on the catalog's time zone
+  TextRange range;        // of an item in a list; otherwise the node's
 };
+// The type of a constant; {kNone} for an absent value.
+Type TypeOfConstant(const Constant& constant);
 
 struct Node {
   Op op = Op::kConstant;
