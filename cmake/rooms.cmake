@@ -10,13 +10,13 @@ function(korrel_room name)
   target_link_libraries(korrel_${name} PUBLIC ${ARGN})
 endfunction()
 
-# One test program per file: korrel_test(path/x_test.cc DEPS…) → target x_test, in CTest with `label` = the test's folder.
-function(korrel_test source)
+# One test program per file: korrel_test(ROOM path/x_test.cc DEPS…) → target x_test, in CTest with label ROOM, built by tests_ROOM.
+function(korrel_test room source)
   get_filename_component(name ${source} NAME_WE)
-  get_filename_component(folder ${source} DIRECTORY)
   add_executable(${name} ${source})
   target_link_libraries(${name} PRIVATE ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_dependencies(tests_${room} ${name})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS "${folder}" TIMEOUT 600)
+  set_tests_properties(${name} PROPERTIES LABELS ${room} TIMEOUT 600)
 endfunction()
