@@ -17,7 +17,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "index/expression/expression.h"
@@ -34,6 +36,7 @@ class WorkMeter {
   void Add(uint64_t units) { used_ += units; }
   bool exhausted() const { return used_ >= budget_; }
   uint64_t used() const { return used_; }
+  uint64_t left() const { return exhausted() ? 0 : budget_ - used_; }
 
  private:
   uint64_t used_ = 0;
@@ -98,7 +101,7 @@ class Evaluator {
 
   // Conditions: sets `bits` (kBlockWords words) to the rows of `block` in [first_row, result) of the block for which the condition
   // is true, all other bits to 0, and returns that end: kBlockRows where the block is finished. Always makes progress by at least
-  // one row. `matches`, if not null, gets the population count.
+  // one row. `matches`, if not null, gets the population count; `bits` may be null where only that is wanted.
   uint32_t Match(uint32_t block, uint32_t first_row, uint64_t* bits, uint32_t* matches);
 
   // Values (and conditions, as bools) of the given ascending rows of one block. Answers as many as the budget allows, at least
@@ -107,6 +110,9 @@ class Evaluator {
 
   // Adds this shard's block to an explanation; one block at a time, without early exit, each operand over all live rows.
   void Explain(uint32_t block, ExplainNode* into);
+  // The same for the rows of the block from first_row on, until the budget is used up; returns the end as Match does. Counts of
+  // several calls add up to those of the block.
+  uint32_t Explain(uint32_t block, uint32_t first_row, ExplainNode* into);
   // Explains one row: truth, needed and actual of every predicate.
   ExplainNode ExplainRow(Row row);
 

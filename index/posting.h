@@ -38,6 +38,8 @@ class Posting {
   Container Block(uint32_t block) const;
   // Ors the block into kBlockWords words.
   void OrInto(uint32_t block, uint64_t* words) const;
+  // Ors a container into kBlockWords words.
+  static void Expand(const Container& container, uint64_t* words);
   size_t MemoryBytes() const;
 
  private:

@@ -24,6 +24,10 @@ class ShardIndex final : public CodeObserver {
 
   const Posting* Find(AttributeId attribute, Code code) const;  // nullptr: none kept
   size_t posting_count() const;
+  // Names this index among all of the process's, for what is remembered about its codes elsewhere (see CodeTruth); a code means
+  // the same string for as long as serial and generation stay.
+  uint64_t serial() const;
+  uint32_t Generation(AttributeId attribute) const;
   size_t MemoryBytes() const;
 
   void CodeAdded(AttributeId attribute, Code code, Row row) override;

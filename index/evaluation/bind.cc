@@ -1,0 +1,373 @@
+// Binding a plan's predicates to one shard: constants become codes, codes become postings, and the cheapest way is chosen.
+
+#include <algorithm>
+#include <limits>
+
+#include "index/evaluation/block_evaluator.h"
+#include "index/evaluation/exact.h"
+#include "index/evaluation/work.h"
+
+namespace korrel {
+namespace {
+
+constexpr uint32_t kCodesKnownAtOnce = 1'024;  // a dictionary up to this size is tested whole
+constexpr size_t kPostingsMax = 32;            // a union of more costs more than a scan
+constexpr size_t kPointsMax = 4;               // so many codes are looked for by narrow scans
+constexpr size_t kSetCodesMax = 16;
+constexpr double kUnknownFraction = 0.3;
+constexpr double kBitsCost = 0.02;  // one operand of a fused AND, for one row
+
+double Part(uint64_t some, uint64_t all) { return all == 0 ? 0 : static_cast<double>(some) / static_cast<double>(all); }
+
+}  // namespace
+
+BlockEvaluator::Bound& BlockEvaluator::BoundOf(const Condition& leaf) {
+  std::unique_ptr<Bound>& bound = bound_[leaf.id];
+  if (!bound) {
+    bound = std::make_unique<Bound>();
+    Bind(leaf.predicate, bound.get());
+  }
+  return *bound;
+}
+
+void BlockEvaluator::Bind(const Predicate& predicate, Bound* bound) {
+  const uint32_t live = view_.table->live().count();
+  bound->cost = predicate.term->term_count * work::kTermRow + (predicate.term->has_aggregate ? 5 * work::kAggregate : 0);
+  bound->fraction = kUnknownFraction;
+  switch (predicate.kind) {
+    case Predicate::Kind::kRowFree:
+      return BindRowFree(predicate, bound);
+    case Predicate::Kind::kIdentifier: {
+      const auto& type = predicate.term->node->identifier_type;
+      const RowBits* holders = type ? view_.table->HavingIdentifier(*type) : nullptr;
+      bound->access = holders ? Access::kBits : Access::kNever;
+      if (holders) bound->sources.push_back({.rows = holders});
+      bound->fraction = holders ? Part(holders->count(), live) : 0;
+      return;
+    }
+    case Predicate::Kind::kStaticList: {
+      bound->list = view_.table->List(*predicate.term->node->segment);
+      bound->access = !bound->list ? Access::kNever : bound->list->expires_us.empty() ? Access::kBits : Access::kListScan;
+      if (bound->list) bound->sources.push_back({.rows = &bound->list->members});
+      bound->fraction = bound->list ? Part(bound->list->members.count(), live) : 0;
+      return;
+    }
+    case Predicate::Kind::kTerm:
+      return;
+    default:
+      break;
+  }
+  bound->column = view_.table->column(predicate.attribute);
+  if (!bound->column) {
+    bound->access = predicate.absent_truth ? Access::kAlways : Access::kNever;
+    bound->fraction = predicate.absent_truth;
+    return;
+  }
+  if (bound->column->type() != predicate.value->type) {
+    if (predicate.kind != Predicate::Kind::kPresence) return;  // row by row, with the conversion
+  }
+  bound->sources.push_back({.rows = &bound->column->presence()});
+  const double present = Part(bound->column->presence().count(), live);
+  bound->fraction = present * kUnknownFraction;
+  switch (predicate.kind) {
+    case Predicate::Kind::kPresence:
+      bound->access = Access::kBits;
+      bound->fraction = present;
+      return;
+    case Predicate::Kind::kIntervals:
+      return BindIntervals(predicate, bound);
+    case Predicate::Kind::kDoubles:
+      return BindDoubles(predicate, bound);
+    case Predicate::Kind::kStringEquals:
+      return BindStringEquals(predicate, bound);
+    case Predicate::Kind::kCodeTest:
+      return BindCodeTest(predicate, bound);
+    default:
+      return BindSetItems(predicate, bound);
+  }
+}
+
+void BlockEvaluator::BindRowFree(const Predicate& predicate, Bound* bound) {
+  machine_->NewBatch(false);
+  Batch batch = Batch::Nothing();
+  const bool truth = machine_->Evaluate(*predicate.term, &batch, nullptr).True(0);
+  bound->access = truth ? Access::kAlways : Access::kNever;
+  bound->fraction = truth;
+}
+
+// The operands' values; empty where one is absent.
+std::vector<Scalar> BlockEvaluator::ScalarsOf(const std::vector<const Term*>& operands) {
+  std::vector<Scalar> scalars;
+  for (const Term* operand : operands) {
+    machine_->NewBatch(false);
+    Batch batch = Batch::Nothing();
+    const Vector& value = machine_->Evaluate(*operand, &batch, nullptr);
+    if (!value.present[0]) return {};
+    Scalar scalar{.type = operand->type};
+    if (operand->type.kind == ValueKind::kDouble) {
+      scalar.d = value.doubles[0];
+    } else {
+      scalar.i = value.ints[0];
+    }
+    scalars.push_back(scalar);
+  }
+  return scalars;
+}
+
+void BlockEvaluator::BindIntervals(const Predicate& predicate, Bound* bound) {
+  if (predicate.intervals_known) {
+    bound->intervals = predicate.intervals.intervals();
+  } else {
+    const std::vector<Scalar> scalars = ScalarsOf(predicate.operands);
+    IntervalSet set;
+    if (scalars.size() == 2) {
+      AddBetween(predicate.value->type, scalars[0], scalars[1], &set);
+    } else if (scalars.size() == 1) {
+      AddComparison(predicate.value->type, predicate.op, scalars[0], &set);
+    }
+    set.Finish();
+    bound->intervals = set.intervals();
+  }
+  bound->access = bound->intervals.empty() ? Access::kNever : Access::kNarrowScan;
+  bound->cost = 0.3 * static_cast<double>(std::min<size_t>(bound->intervals.size(), 8));
+}
+
+void BlockEvaluator::BindDoubles(const Predicate& predicate, Bound* bound) {
+  std::vector<double> x;
+  for (const Scalar& scalar : ScalarsOf(predicate.operands))
+    x.push_back(scalar.type.kind == ValueKind::kDouble ? scalar.d : ToNearestDouble(scalar.i, scalar.type.scale));
+  bound->access = x.empty() ? Access::kNever : Access::kDoubleScan;
+  bound->cost = 0.5;
+  if (x.empty()) return;
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  switch (predicate.op) {
+    case Op::kEqual:
+      bound->doubles = {{x[0], x[0], false, false}};
+      break;
+    case Op::kNotEqual:
+      bound->doubles = {{x[0], x[0], false, false}}, bound->inverted = true;
+      break;
+    case Op::kLess:
+      bound->doubles = {{-kInfinity, x[0], false, true}};
+      break;
+    case Op::kLessEqual:
+      bound->doubles = {{-kInfinity, x[0], false, false}};
+      break;
+    case Op::kGreater:
+      bound->doubles = {{x[0], kInfinity, true, false}};
+      break;
+    case Op::kGreaterEqual:
+      bound->doubles = {{x[0], kInfinity, false, false}};
+      break;
+    default:
+      bound->doubles = {{x[0], x[1], false, false}};
+  }
+}
+
+// Postings of all codes that any row holds; false if one has none, or there are too many.
+bool BlockEvaluator::PostingsOf(AttributeId attribute, const std::vector<Code>& codes, std::vector<const Posting*>* postings) const {
+  postings->clear();
+  if (codes.size() > kPostingsMax) return false;
+  for (Code code : codes) {
+    const Posting* posting = view_.index->Find(attribute, code);
+    if (!posting) return false;
+    postings->push_back(posting);
+  }
+  return true;
+}
+
+void BlockEvaluator::BindStringEquals(const Predicate& predicate, Bound* bound) {
+  std::vector<Code> codes;
+  for (std::string_view text : predicate.texts) {
+    const std::optional<Code> code = bound->column->dictionary().Find(text);
+    if (code && bound->column->dictionary().RowCount(*code) > 0) codes.push_back(*code);
+  }
+  uint64_t rows = 0;
+  for (Code code : codes) rows += bound->column->dictionary().RowCount(code);
+  bound->fraction = Part(rows, view_.table->live().count());
+  std::vector<const Posting*> postings;
+  if (codes.empty()) {
+    bound->access = Access::kNever;
+  } else if (PostingsOf(predicate.attribute, codes, &postings)) {
+    bound->access = Access::kBits;
+    bound->sources = {{.postings = std::move(postings)}};
+  } else {
+    bound->access = Access::kNarrowScan;
+    bound->cost = 0.3 * static_cast<double>(codes.size());
+    std::sort(codes.begin(), codes.end());
+    for (Code code : codes) bound->intervals.push_back({code.value, code.value});
+  }
+}
+
+// Codes that rows hold, by whether the test holds for them.
+void BlockEvaluator::BindCodes(const Predicate& predicate, const std::vector<Code>& holding, const std::vector<Code>& others,
+                               Bound* bound) {
+  std::vector<const Posting*> postings;
+  if (holding.empty() || others.empty()) {
+    const bool same = holding.empty() == !predicate.absent_truth;  // for present and absent rows
+    if (same) {
+      bound->access = predicate.absent_truth ? Access::kAlways : Access::kNever;
+    } else {
+      bound->access = Access::kBits;
+      bound->sources[0].complement = predicate.absent_truth;
+    }
+  } else if (!predicate.absent_truth && PostingsOf(predicate.attribute, holding, &postings)) {
+    bound->access = Access::kBits;
+    bound->sources = {{.postings = std::move(postings)}};
+  } else if (PostingsOf(predicate.attribute, others, &postings)) {
+    bound->access = Access::kBits;
+    if (predicate.absent_truth) bound->sources.clear();
+    bound->sources.push_back({.postings = std::move(postings), .complement = true});
+  } else if (holding.size() <= kPointsMax || predicate.value->type.kind == ValueKind::kBool) {
+    bound->access = Access::kNarrowScan;
+    bound->cost = 0.3 * static_cast<double>(holding.size());
+    for (Code code : holding) bound->intervals.push_back({code.value, code.value});
+  } else {
+    bound->access = Access::kCodeTable;
+    bound->cost = work::kCodeRow;
+  }
+}
+
+void BlockEvaluator::KnowAllCodes(const Predicate& predicate, const AttributeColumn& column, CodeTruth* truth) {
+  const uint32_t codes = predicate.value->type.kind == ValueKind::kBool ? 2 : column.dictionary().size();
+  uint32_t first = 0;
+  while (first < codes && truth->Get(first) != CodeTruth::kUnknown) ++first;
+  while (first < codes) {
+    const uint32_t count = std::min<uint32_t>(codes - first, 128);
+    machine_->NewBatch(false);
+    Batch batch{.kind = Batch::Kind::kCodes, .size = count, .dictionary = &column.dictionary(), .first_code = first};
+    const Vector& holds = machine_->Evaluate(*predicate.term, &batch, nullptr);
+    for (uint32_t i = 0; i < count; ++i) truth->Set(first + i, holds.True(i));
+    first += count;
+  }
+}
+
+void BlockEvaluator::BindCodeTest(const Predicate& predicate, Bound* bound) {
+  const AttributeColumn& column = *bound->column;
+  const bool is_bool = column.type().kind == ValueKind::kBool;
+  const uint32_t codes = is_bool ? 2 : column.dictionary().size();
+  bound->truth = truths_->Find(predicate.term->slot, view_.index->serial(), view_.index->Generation(predicate.attribute), codes);
+  if (codes > kCodesKnownAtOnce) {
+    bound->access = Access::kCodeTable;
+    bound->cost = 2 * work::kCodeRow;
+    return;
+  }
+  KnowAllCodes(predicate, column, bound->truth.get());
+  std::vector<Code> holding, others;
+  uint64_t rows = 0;
+  for (uint32_t code = 0; code < codes; ++code) {
+    const uint32_t count = is_bool ? column.BoolCount(code != 0) : column.dictionary().RowCount(Code(code));
+    const bool holds = bound->truth->Get(code) == CodeTruth::kTrue;
+    if (count > 0) (holds ? holding : others).push_back(Code(code));
+    if (holds) rows += count;
+  }
+  const uint32_t live = view_.table->live().count();
+  if (predicate.absent_truth) rows += live - column.presence().count();
+  bound->fraction = Part(rows, live);
+  BindCodes(predicate, holding, others, bound);
+}
+
+void BlockEvaluator::BindSetItems(const Predicate& predicate, Bound* bound) {
+  const Dictionary& dictionary = bound->column->dictionary();
+  std::vector<Code> codes;
+  bool few = predicate.texts.size() <= kSetCodesMax;
+  for (size_t i = 0; few && i < predicate.texts.size(); ++i) {
+    const std::optional<Code> code = dictionary.Find(predicate.texts[i]);
+    if (code && dictionary.RowCount(*code) > 0) codes.push_back(*code);
+  }
+  if (few && ((predicate.op == Op::kHasAll && codes.size() < predicate.texts.size()) || (predicate.op == Op::kHasAny && codes.empty()))) {
+    bound->access = Access::kNever;
+    bound->fraction = 0;
+    return;
+  }
+  std::vector<const Posting*> postings;
+  if (few && PostingsOf(predicate.attribute, codes, &postings)) {
+    bound->access = Access::kBits;
+    if (predicate.op == Op::kHasAll) {
+      bound->sources.clear();
+      for (const Posting* posting : postings) bound->sources.push_back({.postings = {posting}});
+    } else if (predicate.op == Op::kHasAny) {
+      bound->sources = {{.postings = std::move(postings)}};
+    } else if (!postings.empty()) {
+      bound->sources.push_back({.postings = std::move(postings), .complement = true});
+    }
+    return;
+  }
+  bound->access = Access::kSetScan;
+  bound->cost = work::kSetRow;
+  bound->truth =
+      truths_->Find(predicate.term->slot, view_.index->serial(), view_.index->Generation(predicate.attribute), dictionary.size());
+}
+
+// Costs add up; fractions multiply as if operands were independent.
+const BlockEvaluator::Estimate& BlockEvaluator::EstimateOf(const Condition& condition) {
+  Estimate& estimate = estimates_[condition.id];
+  if (estimate.known) return estimate;
+  estimate.known = true;
+  if (condition.kind == Condition::Kind::kLeaf) {
+    const Bound& bound = BoundOf(condition);
+    const bool bits = bound.access == Access::kBits || bound.access == Access::kNever || bound.access == Access::kAlways;
+    estimate.cost = bits ? kBitsCost * static_cast<double>(std::max<size_t>(1, bound.sources.size())) : bound.cost;
+    estimate.fraction = bound.fraction;
+  } else {
+    const bool all = condition.kind == Condition::Kind::kAnd;
+    estimate.fraction = all;
+    for (const Condition* input : OrderOf(condition)) {
+      const Estimate& part = EstimateOf(*input);
+      estimate.cost += part.cost * (all ? estimate.fraction : 1 - estimate.fraction);
+      estimate.fraction = all ? estimate.fraction * part.fraction : estimate.fraction + (1 - estimate.fraction) * part.fraction;
+    }
+  }
+  if (condition.complement) estimate.fraction = 1 - estimate.fraction;
+  return estimate;
+}
+
+// Cheapest first by cost per row decided; aggregates after everything else.
+const std::vector<const Condition*>& BlockEvaluator::OrderOf(const Condition& condition) {
+  std::vector<const Condition*>& order = orders_[condition.id];
+  if (!order.empty() || condition.inputs.empty()) return order;
+  struct Ranked {
+    bool aggregate;
+    double rank;
+    const Condition* condition;
+  };
+  std::vector<Ranked> ranked;
+  for (const Condition* input : condition.inputs) {
+    const Estimate& estimate = EstimateOf(*input);
+    const double decided = condition.kind == Condition::Kind::kAnd ? 1 - estimate.fraction : estimate.fraction;
+    ranked.push_back({input->has_aggregate, estimate.cost / std::max(decided, 0.001), input});
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const Ranked& a, const Ranked& b) { return a.aggregate != b.aggregate ? b.aggregate : a.rank < b.rank; });
+  for (const Ranked& next : ranked) orders_[condition.id].push_back(next.condition);
+  return orders_[condition.id];
+}
+
+std::string BlockEvaluator::AccessOf(const Condition& leaf) {
+  const Bound& bound = BoundOf(leaf);
+  switch (bound.access) {
+    case Access::kNever:
+    case Access::kAlways:
+      return "constant";
+    case Access::kBits: {
+      const bool posting =
+          std::any_of(bound.sources.begin(), bound.sources.end(), [](const BitSource& source) { return !source.postings.empty(); });
+      return posting ? "posting" : leaf.predicate.kind == Predicate::Kind::kStaticList ? "list" : "presence";
+    }
+    case Access::kNarrowScan:
+      return leaf.predicate.kind == Predicate::Kind::kIntervals ? "range scan" : "code scan";
+    case Access::kDoubleScan:
+      return "range scan";
+    case Access::kCodeTable:
+      return "code scan";
+    case Access::kSetScan:
+      return "set scan";
+    case Access::kListScan:
+      return "list";
+    case Access::kRows:
+      break;
+  }
+  return leaf.has_aggregate ? "events" : "rows";
+}
+
+}  // namespace korrel
