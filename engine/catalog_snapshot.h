@@ -19,7 +19,9 @@ struct CatalogSnapshot {
   NamedDefinitions definitions;                             // compiled: computed attributes, segments
   std::map<std::string, Definition, std::less<>> declared;  // by full name, as given
   std::string time_zone = "UTC";
-  uint64_t revision = 0;  // grows with every applied change of definitions
+  uint64_t revision = 0;       // grows with every applied change of definitions
+  uint64_t layout = 0;         // grows with every change that a write prepared before it must not miss: types, drops, retention
+  uint32_t segment_count = 0;  // SegmentIds given so far
 };
 using CatalogRef = std::shared_ptr<const CatalogSnapshot>;
 

@@ -4,7 +4,8 @@
 // or AdvanceTo sets it, and moves only forwards, by newer events or when told to. Housekeeping that must not be replayed
 // (deadlines, age of request ids) reads the machine's clock instead.
 //
-// Threads  All methods from any thread.
+// Threads     All methods from any thread.
+// Invariants  NowUs() never goes back, whatever the machine's clock does.
 #pragma once
 
 #include <atomic>
@@ -21,7 +22,7 @@ class Clock {
  public:
   static std::unique_ptr<Clock> MakeSystem();
   static std::unique_ptr<Clock> MakeReplay(int64_t max_step_us);
-  // Tests: a system-mode clock that stands where it is told.
+  // Tests: a system-mode clock that stands where AdvanceTo told it.
   static std::unique_ptr<Clock> MakeManual(int64_t start_us);
 
   virtual ~Clock() = default;
@@ -30,10 +31,14 @@ class Clock {
   // Replay: called for every event before it is applied; moves the clock to it if newer. Errors: kOutOfRange EVENT_TOO_NEW for a
   // step over max_step (from the second event on). System: EVENT_TOO_NEW more than five minutes ahead.
   virtual Status AdmitEvent(int64_t event_time_us) = 0;
+  // Whether AdmitEvent would take it, without moving anything. What passes once passes later too: the clock only moves forwards.
+  virtual Status CheckEvent(int64_t event_time_us) const = 0;
   // System: EVENT_TOO_NEW-like kOutOfRange for a profile write more than five minutes ahead; replay takes any.
   virtual Status AdmitWrite(int64_t event_time_us) const = 0;
   // Errors: kFailedPrecondition CLOCK_NOT_REPLAY, CLOCK_BACKWARDS.
   virtual Status AdvanceTo(int64_t time_us) = 0;
+  // Repeats what a log record says about time: the clock is at least there. A system clock takes no notice.
+  virtual void Restore(int64_t time_us) = 0;
 };
 
 inline constexpr int64_t kFutureSlackUs = int64_t{5} * 60 * 1'000'000;

@@ -13,6 +13,7 @@
 #include "engine/catalog_snapshot.h"
 #include "engine/clock.h"
 #include "engine/executor.h"
+#include "engine/read_plans.h"
 #include "engine/shard.h"
 #include "storage/log/log.h"
 
@@ -20,6 +21,7 @@ namespace korrel {
 
 class Catalog;
 class Identity;
+class RequestIds;
 
 struct Core {
   std::vector<std::unique_ptr<Shard>> shards;
@@ -28,6 +30,8 @@ struct Core {
   std::unique_ptr<Executor> executor;
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Identity> identity;
+  std::unique_ptr<RequestIds> request_ids;
+  std::shared_ptr<ReadPlanCache> read_plans = MakeReadPlanCache();
   uint32_t events_hard_max = kEventsHardMax;
   uint64_t memory_limit_bytes = 0;
   std::atomic<uint64_t> largest_turn_work{0};  // raised by NoteTurn, read by tests

@@ -81,7 +81,8 @@ struct WriteResult {
   Durability durability = Durability::kMemory;
   uint32_t applied_count = 0;
   std::vector<uint32_t> duplicate_indexes;
-  std::vector<ItemError> errors;  // ascending by index
+  std::vector<ItemError> errors;   // ascending by index
+  std::vector<std::string> notes;  // types that widened for it, for people: "attribute 'age' widened from int to decimal(1)"
 };
 
 // ---- Point reads ----
@@ -140,6 +141,7 @@ struct Projection {
   std::vector<FieldSchema> fields;
   std::vector<PlanRef> plans;  // one per field
   uint64_t catalog_revision = 0, schema_version = 0;
+  bool allow_unknown_names = false;  // as asked, to prepare again after a catalog change
 };
 using ProjectionRef = std::shared_ptr<const Projection>;
 
@@ -393,6 +395,7 @@ class Database {
                                                    int32_t page_size, std::string_view page_token) = 0;
   virtual StatusOr<RetypeAnswer> RetypeAttribute(std::string_view attribute, Type type, bool validate_only,
                                                  std::string_view request_id) = 0;
+  virtual std::string TimeZone() = 0;  // the catalog's, an IANA name
 
   virtual StatusAnswer GetStatus() = 0;
   struct AdvanceAnswer {

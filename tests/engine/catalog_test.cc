@@ -1,0 +1,257 @@
+#include "engine/catalog.h"
+
+#include "tests/engine/write_fixture.h"
+
+namespace korrel {
+namespace {
+
+Definition Stored(std::string name, Type type) {
+  Definition definition;
+  definition.name = "attributes/" + name;
+  definition.attribute.type = type;
+  return definition;
+}
+Definition Computed(std::string name, std::string expression, std::optional<Type> type = std::nullopt) {
+  Definition definition;
+  definition.name = "attributes/" + name;
+  definition.attribute.expression = std::move(expression);
+  definition.attribute.type = type;
+  return definition;
+}
+Definition Segment(std::string name, std::string expression) {
+  Definition definition;
+  definition.name = "segments/" + name;
+  definition.kind = DefinitionKind::kSegment;
+  definition.segment.expression = std::move(expression);
+  definition.segment.is_static = definition.segment.expression.empty();
+  return definition;
+}
+
+ApplyAnswer Apply(Database& database, std::vector<Definition> definitions, ApplyRequest request = {}) {
+  request.definitions = std::move(definitions);
+  return database.ApplyDefinitions(request).value();
+}
+Status FirstError(const ApplyAnswer& answer) {
+  for (const DefinitionChange& change : answer.changes) {
+    if (!change.error.ok()) return change.error;
+  }
+  return absl::OkStatus();
+}
+std::string ReasonIn(const Status& status) {
+  auto error = ExpressionErrorOf(status);
+  return error ? error->reason : ReasonOf(status);
+}
+uint64_t Count(Database& database, std::string expression) {
+  auto count = database.Count({.expression = std::move(expression)});
+  EXPECT_TRUE(count.ok()) << count.status();
+  return count.ok() ? count->count : UINT64_MAX;
+}
+
+TEST(Catalog, DefinitionsComeInAnyOrder) {
+  auto database = OpenForTest();
+  ApplyAnswer answer = Apply(*database, {Segment("rich", "twice > 10"), Computed("twice", "spend * 2"), Stored("spend", kIntType)});
+  EXPECT_TRUE(FirstError(answer).ok()) << FirstError(answer);
+  EXPECT_EQ(answer.revision, 1u);
+  UpsertOne(*database, {"c:1"}, {Set("spend", int64_t{6})});
+  UpsertOne(*database, {"c:2"}, {Set("spend", int64_t{5})});
+  EXPECT_EQ(Count(*database, "in segment 'rich'"), 1u);
+  EXPECT_EQ(database->GetDefinition("attributes/twice")->used_by, std::vector<std::string>{"segments/rich"});
+  EXPECT_EQ(database->GetDefinition("attributes/twice")->normal_form, "spend * 2");
+  EXPECT_EQ(ReasonOf(UpsertError(*database, {"c:1"}, {Set("twice", int64_t{1})})), "FIELD");
+  // The same again changes nothing.
+  answer = Apply(*database, {Segment("rich", "twice > 10"), Computed("twice", "spend * 2")});
+  EXPECT_EQ(answer.revision, 1u);
+  EXPECT_EQ(answer.changes[0].kind, ChangeKind::kNone);
+}
+
+TEST(Catalog, OneErrorAndNothingChanges) {
+  auto database = OpenForTest();
+  std::string before = DumpOf(*database);
+  ApplyAnswer answer = Apply(*database, {Stored("age", kIntType), Segment("old", "agee > 60")});
+  ASSERT_EQ(answer.changes.size(), 2u);
+  EXPECT_TRUE(answer.changes[0].error.ok());
+  auto error = ExpressionErrorOf(answer.changes[1].error);
+  ASSERT_TRUE(error) << answer.changes[1].error;
+  EXPECT_EQ(error->reason, "UNKNOWN_NAME");
+  EXPECT_EQ(error->offset, 0u);
+  EXPECT_EQ(answer.revision, 0u);
+  EXPECT_EQ(DumpOf(*database), before);
+}
+
+TEST(Catalog, ACycleIsRefusedWithItsPath) {
+  auto database = OpenForTest();
+  ApplyAnswer answer = Apply(*database, {Segment("a", "in segment 'b'"), Segment("b", "not in segment 'a'")});
+  Status status = answer.changes[0].error;
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonIn(status), "CYCLE");
+  EXPECT_NE(MessageOf(status).find("segment 'a' uses itself: a → b → a"), std::string_view::npos) << status;
+}
+
+TEST(Catalog, WhatIsUsedIsNotDroppedUnlessItCascades) {
+  auto database = OpenForTest();
+  Apply(*database, {Stored("x", kIntType), Computed("y", "x + 1"), Segment("s", "y > 1"), Segment("t", "in segment 's'")});
+  Status status = database->DeleteDefinition("attributes/y", false, 0, "").status();
+  EXPECT_EQ(ReasonOf(status), "IN_USE");
+  EXPECT_NE(MessageOf(status).find("segments/s"), std::string_view::npos) << status;
+  auto answer = database->DeleteDefinition("attributes/y", true, 0, "");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->changes.size(), 3u);
+  EXPECT_EQ(ReasonOf(database->GetDefinition("segments/t").status()), "DEFINITION");
+  EXPECT_EQ(ReasonOf(database->DeleteDefinition("segments/t", false, 0, "").status()), "DEFINITION");
+}
+
+TEST(Catalog, AChangeThatBreaksOthersIsRefused) {
+  auto database = OpenForTest();
+  Apply(*database, {Computed("y", "1 + 1"), Segment("s", "y > 1")});
+  Status status = FirstError(Apply(*database, {Computed("y", "'text'")}));
+  EXPECT_EQ(ReasonOf(status), "IN_USE");
+  EXPECT_EQ(database->GetDefinition("attributes/y")->result_type, kIntType);
+}
+
+TEST(Catalog, PruneAndBaseRevision) {
+  auto database = OpenForTest();
+  Apply(*database, {Segment("s", "true"), Segment("t", "true")});
+  ApplyRequest request;
+  request.prune = true;
+  request.base_revision = 7;
+  request.definitions = {Segment("t", "true")};
+  EXPECT_EQ(ReasonOf(database->ApplyDefinitions(request).status()), "REVISION_CHANGED");
+  request.base_revision = 1;
+  EXPECT_EQ(database->ApplyDefinitions(request)->revision, 2u);
+  EXPECT_FALSE(database->GetDefinition("segments/s").ok());
+  EXPECT_TRUE(database->GetDefinition("segments/t").ok());
+}
+
+TEST(Catalog, ValidateOnlyShowsMembersAndChangesNothing) {
+  auto database = OpenForTest();
+  for (int i = 0; i < 10; ++i) UpsertOne(*database, {"c:" + std::to_string(i)}, {Set("n", int64_t{i})});
+  Apply(*database, {Segment("s", "n < 5")});
+  ApplyRequest request;
+  request.validate_only = true;
+  request.preview_sample_size = 2;
+  ApplyAnswer answer = Apply(*database, {Segment("s", "n >= 3 and n < 9")}, request);
+  ASSERT_TRUE(answer.changes[0].segment);
+  EXPECT_EQ(answer.changes[0].segment->member_count, 6u);
+  EXPECT_EQ(answer.changes[0].segment->added_count, 4u);
+  EXPECT_EQ(answer.changes[0].segment->removed_count, 3u);
+  EXPECT_EQ(answer.changes[0].segment->removed_sample,
+            (std::vector<std::string>{FormatProfileId(ProfileId(1)), FormatProfileId(ProfileId(2))}));
+  EXPECT_EQ(Count(*database, "in segment 's'"), 5u);
+  EXPECT_EQ(answer.revision, 1u);
+}
+
+TEST(Catalog, ADeclaredTypeDoesNotWidenByItself) {
+  auto database = OpenForTest();
+  Apply(*database, {Stored("x", kIntType)});
+  EXPECT_EQ(ReasonOf(UpsertError(*database, {"c:1"}, {Set("x", Decimal{15, 1})})), "TYPE_CLASH");
+  UpsertOne(*database, {"c:1"}, {Set("x", int64_t{2})});
+  // Declared anew it does, where every value stays exact; never narrower.
+  EXPECT_TRUE(FirstError(Apply(*database, {Stored("x", DecimalType(1))})).ok());
+  EXPECT_TRUE(UpsertError(*database, {"c:1"}, {Set("x", Decimal{15, 1})}).ok());
+  EXPECT_EQ(ReasonOf(FirstError(Apply(*database, {Stored("x", kIntType)}))), "TYPE_CLASH");
+}
+
+TEST(Catalog, StoredValuesForbidAComputedAttributeOfTheName) {
+  auto database = OpenForTest();
+  UpsertOne(*database, {"c:1"}, {Set("x", int64_t{2})});
+  EXPECT_EQ(ReasonOf(FirstError(Apply(*database, {Computed("x", "1 + 1")}))), "IN_USE");
+  ASSERT_TRUE(database->DeleteDefinition("attributes/x", false, 0, "").ok());  // undeclared: its values go
+  EXPECT_TRUE(FirstError(Apply(*database, {Computed("x", "1 + 1")})).ok());
+  EXPECT_EQ(Count(*database, "x = 2"), 1u);
+}
+
+TEST(Catalog, DeletingADeclarationKeepsTheData) {
+  auto database = OpenForTest();
+  Apply(*database, {Stored("x", kIntType)});
+  UpsertOne(*database, {"c:1"}, {Set("x", int64_t{2})});
+  ASSERT_TRUE(database->DeleteDefinition("attributes/x", false, 0, "").ok());
+  EXPECT_EQ(database->GetDefinition("attributes/x")->state, DefinitionState::kUndeclared);
+  EXPECT_EQ(Count(*database, "x = 2"), 1u);
+}
+
+TEST(Catalog, ADeclaredComputedTypeLosesNothing) {
+  auto database = OpenForTest();
+  EXPECT_TRUE(FirstError(Apply(*database, {Computed("a", "1 + 1", DecimalType(2))})).ok());
+  EXPECT_EQ(ReasonOf(FirstError(Apply(*database, {Computed("b", "1.25 + 1.25", DecimalType(1))}))), "TYPE_CLASH");
+  EXPECT_EQ(database->GetDefinition("attributes/a")->result_type, DecimalType(2));
+}
+
+TEST(Catalog, RetypeConvertsAllOrNone) {
+  auto database = OpenForTest();
+  UpsertOne(*database, {"c:1"}, {Set("x", std::string("12"))});
+  UpsertOne(*database, {"c:2"}, {Set("x", std::string("twelve"))});
+  auto answer = database->RetypeAttribute("x", kIntType, false, "");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->failed_count, 1u);
+  ASSERT_EQ(answer->errors.size(), 1u);
+  EXPECT_NE(MessageOf(answer->errors[0].status).find("'twelve'"), std::string_view::npos);
+  EXPECT_EQ(database->GetDefinition("attributes/x")->result_type, kStringType);
+  UpsertOne(*database, {"c:2"}, {Set("x", std::string("13"))});
+  EXPECT_EQ(database->RetypeAttribute("x", kIntType, true, "")->converted_count, 2u);
+  EXPECT_EQ(database->RetypeAttribute("x", kIntType, false, "")->failed_count, 0u);
+  EXPECT_EQ(Count(*database, "x > 12"), 1u);
+  EXPECT_EQ(ReasonOf(database->RetypeAttribute("nobody", kIntType, false, "").status()), "DEFINITION");
+}
+
+TEST(Catalog, StaticSegmentsAreLists) {
+  auto clock = Clock::MakeManual(kStartUs);
+  Clock* hand = clock.get();
+  auto database = OpenForTest(2, std::move(clock));
+  Apply(*database, {Segment("vip", ""), Segment("all", "true")});
+  for (int i = 0; i < 6; ++i) UpsertOne(*database, {"c:" + std::to_string(i)}, {Set("n", int64_t{i})});
+  UpdateMembersRequest request{.segment = "vip", .profiles = {"c:0", "c:9", "c:1", "bad"}};
+  auto answer = database->UpdateMembers(request);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->member_count, 2u);
+  ASSERT_EQ(answer->result.errors.size(), 2u);
+  EXPECT_EQ(ReasonOf(answer->result.errors[0].status), "PROFILE");
+  EXPECT_EQ(FieldOf(answer->result.errors[0].status), "profiles[1]");
+  request = {.segment = "vip",
+             .operation = MemberOperation::kPut,
+             .selection = Selection{.expression = "n >= 4"},
+             .expire_time_us = kStartUs + 10};
+  EXPECT_EQ(database->UpdateMembers(request)->member_count, 2u);
+  EXPECT_EQ(Count(*database, "in segment 'vip' and n < 4"), 0u);
+  ASSERT_TRUE(hand->AdvanceTo(kStartUs + 10).ok());
+  EXPECT_EQ(Count(*database, "in segment 'vip'"), 0u);
+  request = {.segment = "vip", .operation = MemberOperation::kRemove, .profiles = {"c:4"}};
+  EXPECT_EQ(database->UpdateMembers(request)->member_count, 0u);
+  request.segment = "all";
+  EXPECT_EQ(ReasonOf(database->UpdateMembers(request).status()), "FIELD");
+  request.segment = "none";
+  EXPECT_EQ(ReasonOf(database->UpdateMembers(request).status()), "DEFINITION");
+}
+
+TEST(Catalog, AnIdentifierTypeThatComesLaterIsKnownToDefinitions) {
+  auto database = OpenForTest();
+  Apply(*database, {Segment("reachable", "has_identifier('email')")});
+  UpsertOne(*database, {"c:1", "email:a"}, {});
+  EXPECT_EQ(Count(*database, "in segment 'reachable'"), 1u);
+}
+
+TEST(Catalog, ListsComeInPagesBoundToTheirRequest) {
+  auto database = OpenForTest();
+  Apply(*database, {Segment("b", "true"), Segment("a", "true"), Segment("c", "true"), Stored("x", kIntType)});
+  auto page = database->ListDefinitions("segments", 2, "");
+  ASSERT_TRUE(page.ok());
+  ASSERT_EQ(page->definitions.size(), 2u);
+  EXPECT_EQ(page->definitions[1].name, "segments/b");
+  EXPECT_EQ(ReasonOf(database->ListDefinitions("", 2, page->next_page_token).status()), "FIELD");
+  page = database->ListDefinitions("segments", 2, page->next_page_token);
+  EXPECT_EQ(page->definitions.at(0).name, "segments/c");
+  EXPECT_TRUE(page->next_page_token.empty());
+  EXPECT_EQ(database->ListDefinitions("", 0, "")->definitions.size(), 4u);
+}
+
+TEST(Catalog, ATimeZoneNobodyKnowsIsRefused) {
+  auto database = OpenForTest();
+  ApplyRequest request;
+  request.time_zone = "Mars/Olympus";
+  EXPECT_EQ(FieldOf(database->ApplyDefinitions(request).status()), "time_zone");
+  request.time_zone = "Europe/Amsterdam";
+  EXPECT_EQ(database->ApplyDefinitions(request)->revision, 1u);
+  EXPECT_EQ(database->TimeZone(), "Europe/Amsterdam");
+}
+
+}  // namespace
+}  // namespace korrel
