@@ -1,0 +1,37 @@
+#include "server/unary_call.h"
+
+namespace korrel::server {
+
+void UnaryCallBase::Dispatch(Position min_position, size_t request_bytes, Where where) {
+  if (door_->gate.MustWait(min_position)) {
+    Status status = door_->gate.Wait(min_position, call_,
+                                     [this, request_bytes](Status reached) { reached.ok() ? SubmitRun(request_bytes) : Fail(reached); });
+    if (!status.ok()) Fail(status);
+    return;
+  }
+  if (where == Where::kHere || (where == Where::kHereIfSmall && request_bytes <= kHereBytesMax)) return Run();
+  SubmitRun(request_bytes);
+}
+
+void UnaryCallBase::SubmitRun(size_t request_bytes) {
+  Status status = door_->pool.Submit(request_bytes, [this] { Run(); });
+  if (!status.ok()) Fail(status);
+}
+
+void UnaryCallBase::Run() {
+  Status wanted = call_.StillWanted();
+  if (!wanted.ok()) return Fail(wanted);
+  try {
+    Handle();
+  } catch (const std::bad_alloc&) {
+    // Handlers reply as their last step, so that a call that runs out of memory has not replied yet.
+    Fail(MakeError(absl::StatusCode::kResourceExhausted, "MEMORY", "", "there is not enough memory for this call"));
+  }
+}
+
+void UnaryCallBase::Reply(const google::protobuf::MessageLite& response) {
+  *response_bytes_ = SerializeResponse(response);
+  Finish(grpc::Status::OK);
+}
+
+}  // namespace korrel::server
