@@ -26,7 +26,7 @@ uint64_t Distance(int64_t low, int64_t high) { return static_cast<uint64_t>(high
 
 uint64_t NarrowColumn::BlockData::Offset(uint32_t row) const {
   uint64_t offset = 0;
-  std::memcpy(&offset, data.get() + size_t{width} * row, width);
+  if (width > 0) std::memcpy(&offset, data.get() + size_t{width} * row, width);
   return offset;
 }
 
@@ -42,7 +42,7 @@ void NarrowColumn::BlockData::Rewrite(uint32_t new_rows, int64_t new_base, uint8
     next.data.reset(static_cast<uint8_t*>(std::aligned_alloc(kAlignment, bytes)));
     if (!next.data) throw std::bad_alloc();
     if (new_width == width && new_base == base) {
-      std::memcpy(next.data.get(), data.get(), size_t{width} * rows);
+      if (rows > 0) std::memcpy(next.data.get(), data.get(), size_t{width} * rows);
     } else {
       // Rows that were never set may hold an offset that means nothing under the new base; they stay unspecified.
       uint64_t shift = static_cast<uint64_t>(base) - static_cast<uint64_t>(new_base);

@@ -94,7 +94,7 @@ TEST(PurchaseBytes, GeneratedPurchasesStayBelow28Each) {
   EXPECT_LE(each, 28.0);
 }
 
-#define KORREL_PURCHASES "examples/complete_journey/data/transactions.csv.gz"
+#define KORREL_PURCHASES "examples/complete_journey/data/transactions_sample.csv.gz"
 
 // "2261","309","31625220889","940996",1,3.86,0.43,0,0,5,"2017-01-28T19:06:53Z", by household and time
 Purchase Parse(std::string line, uint64_t hash) {

@@ -37,7 +37,7 @@ def load_sqlite(folder):
         db.execute("insert into household values(?,?,?,?,?,?,?,?)", [null(value) for value in row.values()])
     for line, row in enumerate(csv.DictReader(open(os.path.join(folder, "purchases.csv"), newline=""))):
         db.execute("insert into purchase values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                   [row["household_id"], us(row["transaction_timestamp"]), int(row["store_id"]), int(row["basket_id"]), int(row["product_id"]),
+                   [row["household_id"], us(row["transaction_timestamp"]), int(row["store_id"]), int(Decimal(row["basket_id"])), int(row["product_id"]),
                     int(row["quantity"]), *[cents(row[name]) for name in MONEY], int(row["week"]), null(row["department"]),
                     null(row["category"]), null(row["brand"]), line])
     for row in csv.DictReader(open(os.path.join(folder, "campaigns.csv"), newline="")):
