@@ -13,7 +13,7 @@ namespace {
 
 struct WriteOptions {
   std::string profile;
-  std::string event;
+  std::optional<std::string> event;  // of `track`; none: `set`
   std::vector<std::string> assignments;
   std::string time;
   std::string message_id;
@@ -47,7 +47,7 @@ StatusOr<v1::WriteResult> Track(Client* client, const WriteOptions& options) {
   request.set_source(options.source);
   v1::Event* event = request.add_events();
   event->add_identifiers(options.profile);
-  event->set_type(options.event);
+  event->set_type(*options.event);
   event->set_message_id(options.message_id);
   if (!options.time.empty()) {
     KORREL_ASSIGN_OR_RETURN(const int64_t us, ParseTimeOption("--time", options.time, zone));
@@ -69,7 +69,7 @@ StatusOr<v1::WriteResult> Track(Client* client, const WriteOptions& options) {
 int RunWrite(const Context& context, const WriteOptions& options) {
   auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
-  const auto result = options.event.empty() ? Set(client->get(), options) : Track(client->get(), options);
+  const auto result = options.event ? Track(client->get(), options) : Set(client->get(), options);
   if (!result.ok()) return context.Fail(result.status());
   return PrintWriteResult(context, *result, options.profile);
 }
@@ -234,7 +234,7 @@ void AddProfileCommands(CLI::App* app, Context* context, Command* chosen) {
 
   korrel track crm:1 order amount=12.50 category=shoes --time 2017-03-01T12:00:00Z --message-id o-1)");
   command->add_option("PROFILE", track->profile, "TYPE:VALUE")->required();
-  command->add_option("EVENT", track->event, "type of the event")->required();
+  command->add_option("EVENT", track->event.emplace(), "type of the event")->required();
   command->add_option("ASSIGNMENT", track->assignments, "properties: NAME=VALUE, as for 'korrel set'");
   command->add_option("--time", track->time, "when it happened (default: now)");
   command->add_option("--message-id", track->message_id, "makes a repetition harmless");

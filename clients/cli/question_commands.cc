@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kTableRowsAtOnce = 2'000;  // what the widths of a streamed table are taken from
 
 StatusOr<v1::Selection> MakeSelection(Client* client, const SelectionOptions& options) {
+  // On the wire no expression is everybody; typed, it is an empty variable of a script more often than a wish.
+  if (options.expression.empty()) return InvalidArgument("SYNTAX", "", "the expression is empty; write true for everybody");
   v1::Selection selection;
   selection.set_expression(options.expression);
   selection.set_allow_unknown_names(options.allow_unknown_names);

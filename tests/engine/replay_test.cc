@@ -95,9 +95,15 @@ TEST(Replay, TheLogMakesTheSameDatabaseAgain) {
     if (random() % 3 == 0) first->Delete("c:" + std::to_string(random() % 60), {}).IgnoreError();
     if (round == 20) Apply(*first, {Attribute("orders", "count(order)"), Segment("buyers", "orders > 2")});
     if (round == 30) Apply(*first, {Segment("buyers", "orders > 3")});
-    if (round == 40) ASSERT_TRUE(first->RetypeAttribute("count", kStringType, false, "").ok());
-    if (round == 41) ASSERT_TRUE(first->RetypeAttribute("count", kIntType, false, "").ok());
-    if (round == 50) ASSERT_TRUE(first->DeleteDefinition("segments/buyers", false, 0, "").ok());
+    if (round == 40) {
+      ASSERT_TRUE(first->RetypeAttribute("count", kStringType, false, "").ok());
+    }
+    if (round == 41) {
+      ASSERT_TRUE(first->RetypeAttribute("count", kIntType, false, "").ok());
+    }
+    if (round == 50) {
+      ASSERT_TRUE(first->DeleteDefinition("segments/buyers", false, 0, "").ok());
+    }
   }
   for (uint32_t shards : {1u, 8u}) {
     auto second = OpenForTest(shards, nullptr, 7);

@@ -37,8 +37,8 @@ EXPRESSIONS = [  # (expression, a word the message must hold)
     ("(" * 10_000 + "true" + ")" * 10_000, "nest"),
     ("not " * 10_000 + "true", "nest"),
     ("-" * 10_000 + "1 = 1", "nest"),
-    ("age in (" + ",".join(["1"] * 20_000) + ")", "10,000"),
-    (" or ".join(["age = 1"] * 2_000), "1,000"),
+    ("age in (" + ",".join(["1"] * 20_000) + ")", "10000"),
+    (" or ".join(["age = 1"] * 2_000), "1000"),
     ("country = '" + "x" * 70_000 + "'", "64 KiB"),
 ]
 

@@ -176,7 +176,7 @@ def check_values(checks, server, db, now, instant):
 
 
 def check_top(checks, server, db, now, instant):
-    rows = [exact(line) for line in server.ok("--output", "json", "query", "true", "--select", "spend", "--order-by", "spend", "--descending", "--limit", "25").splitlines()]
+    rows = [exact(line) for line in server.ok("--output", "json", "query", "true", "--select", "spend", "--order-by", "-spend", "--limit", "25").splitlines()]
     want = [row[0] for row in db.execute("select sum(sales) s from purchase where t <= ? group by id order by s desc limit 25", (now,))]
     checks.equal(f"at {instant}: top 25 by spend", [int(row["spend"] * 100) for row in rows], want)
 
