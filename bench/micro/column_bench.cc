@@ -7,12 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "bench/micro/size.h"
 #include "storage/attribute_column.h"
 
 namespace korrel {
 namespace {
 
-uint32_t Rows() { return std::getenv("KORREL_BENCH") ? 5'000 : 200'000; }
+uint32_t Rows() { return IsSmallBench() ? 5'000 : 200'000; }
 
 std::vector<Value> Values(Type type, uint32_t count) {
   std::mt19937_64 random(1);
@@ -33,7 +34,7 @@ std::vector<Value> Values(Type type, uint32_t count) {
         values.emplace_back("value-" + std::to_string(number % 50));
         break;
       default:
-        values.emplace_back(StringSet{"tag-" + std::to_string(number % 10), "tag-" + std::to_string(10 + number % 50)});
+        values.emplace_back(StringSet{"kind-" + std::to_string(number % 10), "tag-" + std::to_string(number % 50)});
     }
   }
   return values;

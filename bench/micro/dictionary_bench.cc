@@ -6,12 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "bench/micro/size.h"
 #include "storage/dictionary.h"
 
 namespace korrel {
 namespace {
 
-uint32_t DistinctStrings() { return std::getenv("KORREL_BENCH") ? 2'000 : 200'000; }
+uint32_t DistinctStrings() { return IsSmallBench() ? 2'000 : 200'000; }
 
 std::vector<std::string> Texts(uint32_t count) {
   std::vector<std::string> texts;

@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "bench/micro/size.h"
 #include "storage/event_history.h"
 
 namespace korrel {
@@ -43,7 +44,7 @@ std::vector<EventToAdd> Purchases(uint32_t count) {
   return purchases;
 }
 
-uint32_t Scaled(int64_t count) { return static_cast<uint32_t>(std::getenv("KORREL_BENCH") ? std::min<int64_t>(count, 500) : count); }
+uint32_t Scaled(int64_t count) { return static_cast<uint32_t>(IsSmallBench() ? std::min<int64_t>(count, 500) : count); }
 
 void Fill(const std::vector<EventToAdd>& purchases, EventHistory* history, PropertyDictionaries* dictionaries) {
   for (const EventToAdd& p : purchases) history->Add(p, dictionaries);

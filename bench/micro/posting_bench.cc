@@ -13,10 +13,10 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <random>
 #include <vector>
 
+#include "bench/micro/size.h"
 #include "index/kernel.h"
 #include "index/posting.h"
 
@@ -27,10 +27,7 @@ constexpr int kOperands = 4;
 constexpr uint64_t kSeed = 4'711;
 constexpr int kPercent[kOperands] = {50, 40, 60, 30};
 
-uint32_t RowCount() {
-  const char* size = std::getenv("KORREL_BENCH");
-  return size && std::strcmp(size, "small") == 0 ? 1'000'000 : 10'000'000;
-}
+uint32_t RowCount() { return IsSmallBench() ? 1'000'000 : 10'000'000; }
 
 struct Data {
   Data() {
