@@ -196,6 +196,37 @@ def check_overlap(checks, server, db, now, instant):
     checks.equal(f"at {instant}: overlap", answer["counts"], want)
 
 
+def check_sets(checks, server, db, folder):
+    """A set-valued attribute: the departments a household bought from, from a cell split at '|'."""
+    departments = {}
+    for who, department in db.execute("select id, department from purchase where department is not null"):
+        departments.setdefault(who, set()).add(department)
+    path = os.path.join(folder, "departments.csv")
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["household_id", "departments"])
+        for who in sorted(departments):
+            writer.writerow([who, "|".join(sorted(departments[who]))])
+    server.ok("import", "profiles", path, "--id", "household_id", "--types", "departments:set(|)")
+    everybody = [row[0] for row in db.execute("select id from everybody")]
+    holds = {who: departments.get(who) for who in everybody}
+    for expression, condition in [
+            ("departments has any ('SEAFOOD', 'FLORAL')", lambda d: d is not None and bool(d & {"SEAFOOD", "FLORAL"})),
+            ("departments has all ('PRODUCE', 'DELI')", lambda d: d is not None and {"PRODUCE", "DELI"} <= d),
+            ("departments has none ('GROCERY', 'PRODUCE')", lambda d: d is not None and not d & {"GROCERY", "PRODUCE"}),
+            ("not (departments has 'GROCERY')", lambda d: d is None or "GROCERY" not in d),
+            ("length(departments) >= 6", lambda d: d is not None and len(d) >= 6),
+            ("departments is absent", lambda d: d is None)]:
+        checks.equal(expression, server.count(expression), sum(condition(d) for d in holds.values()))
+    answer = server.json("breakdown", "departments has 'SEAFOOD'", "--by", "departments")
+    want = {}
+    for d in holds.values():
+        for name in d or ():
+            want[name] = want.get(name, 0) + ("SEAFOOD" in d)
+    checks.equal("breakdown by a set", {group["departments"]: group["count"] for group in answer["groups"]},
+                 {name: count for name, count in want.items() if count})
+
+
 def check_campaigns(checks, server, db, folder):
     """Campaigns and redemptions arrive last, all of them late: the answers are as if they had come in time."""
     server.ok("import", "events", os.path.join(folder, "campaigns.csv"), "--type", "campaign", "--id", "household_id", "--time", "start_date")
@@ -235,6 +266,7 @@ def main():
             check_top(checks, server, db, now, instant)
             check_breakdown(checks, server, db, now, instant)
             check_overlap(checks, server, db, now, instant)
+        check_sets(checks, server, db, folder)
         check_campaigns(checks, server, db, folder)
         before = server.json("status")["event_count"]
         out = server.ok("import", "events", os.path.join(folder, "purchases.csv"), "--type", "purchase", "--id", "household_id", "--time",
