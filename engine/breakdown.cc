@@ -234,21 +234,24 @@ void FillGroups(const BreakdownRequest& request, const BreakdownQuestion& questi
 StatusOr<BreakdownAnswer> AnswerBreakdown(Core& core, const BreakdownRequest& request) {
   KORREL_RETURN_IF_ERROR(CheckBreakdown(request));
   KORREL_ASSIGN_OR_RETURN(const AnswerContext context, BeginAnswer(core, request.selection.read));
-  return UntilFresh<BreakdownAnswer>(core, [&](const CatalogRef& catalog) -> StatusOr<std::optional<BreakdownAnswer>> {
-    KORREL_ASSIGN_OR_RETURN(const BreakdownQuestion question, CompileBreakdown(catalog, request));
-    auto scans = MakeScans<BreakdownScan>(core, [&](size_t shard) { return std::make_unique<BreakdownScan>(core, shard, question); });
-    if (RunScans(core, scans) == TurnEnd::kStale) return std::nullopt;
-    BreakdownAnswer answer{context};
-    GroupTable groups(question.key_types, &question.measures);
-    // Without `by` there is one group, everybody, also where nobody is in it.
-    if (question.by.empty()) groups.SlotOf("");
-    for (const auto& scan : scans) groups.Merge(std::move(scan->groups));
-    if (groups.error()) return *groups.error();
-    answer.total_count = SumScans(scans, question.compiled, &answer);
-    answer.groups_overlap = question.set_count > 0;
-    FillGroups(request, question, groups.Release(), &answer);
-    return answer;
-  });
+  return UntilFresh<BreakdownAnswer>(
+      core,
+      [&](const CatalogRef& catalog) -> StatusOr<std::optional<BreakdownAnswer>> {
+        KORREL_ASSIGN_OR_RETURN(const BreakdownQuestion question, CompileBreakdown(catalog, request));
+        auto scans = MakeScans<BreakdownScan>(core, [&](size_t shard) { return std::make_unique<BreakdownScan>(core, shard, question); });
+        if (IsCut(RunScans(core, request.selection.read.deadline_ns, scans))) return std::nullopt;
+        BreakdownAnswer answer{context};
+        GroupTable groups(question.key_types, &question.measures);
+        // Without `by` there is one group, everybody, also where nobody is in it.
+        if (question.by.empty()) groups.SlotOf("");
+        for (const auto& scan : scans) groups.Merge(std::move(scan->groups));
+        if (groups.error()) return *groups.error();
+        answer.total_count = SumScans(scans, question.compiled, &answer);
+        answer.groups_overlap = question.set_count > 0;
+        FillGroups(request, question, groups.Release(), &answer);
+        return answer;
+      },
+      request.selection.read.deadline_ns);
 }
 
 }  // namespace korrel

@@ -29,10 +29,15 @@ Status InUse(std::string_view name, const DefinitionErrors& errors) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "IN_USE", "", fmt::format("'{}' is used by {}", name, users));
 }
 
+bool IsUnfit(const AttributeColumn& column, Row row, Type type) {
+  return column.presence().Test(row) && !ConvertExactly(column.Get(row), type);
+}
+
 }  // namespace
 
 // The clang analysis cannot follow a number of locks known only at run time.
-AllShards::AllShards(const Core& core) ABSL_NO_THREAD_SAFETY_ANALYSIS : core_(core) {
+AllShards::AllShards(Core& core) ABSL_NO_THREAD_SAFETY_ANALYSIS : core_(core) {
+  core_.all_shards_held.fetch_add(1, std::memory_order_relaxed);
   for (const auto& shard : core_.shards) shard->lock.lock();
 }
 AllShards::~AllShards() ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -66,8 +71,10 @@ void Catalog::Publish(CatalogRef next) {
 // Items that only add names share one commit; one that widens is a commit of its own, because its values may not fit.
 Status Catalog::Grow(std::span<const Growth> items, std::vector<std::string>* notes) {
   std::lock_guard<std::mutex> hold(change_mutex_);
-  auto draft = std::make_unique<CatalogDraft>(Current());
+  std::unique_ptr<CatalogDraft> draft;
   for (const Growth& item : items) {
+    if (CannotWiden(item, draft ? *draft->schema : *Current()->schema)) continue;
+    if (!draft) draft = std::make_unique<CatalogDraft>(Current());
     if (OnlyAdds(item, *draft->schema)) {
       PutGrowth(item, draft.get(), notes);
       continue;
@@ -85,7 +92,45 @@ Status Catalog::Grow(std::span<const Growth> items, std::vector<std::string>* no
     }
     draft = std::make_unique<CatalogDraft>(Current());
   }
-  return CommitAdded(draft.get());
+  return draft ? CommitAdded(draft.get()) : absl::OkStatus();
+}
+
+// Whether the item is known to want a type that stored values do not fit, found out one shard after the other.
+bool Catalog::CannotWiden(const Growth& item, const Schema& schema) {
+  for (const auto& [id, type] : AttributesToWiden(item, schema)) {
+    if (IsHeldBack(id, type)) return true;
+  }
+  for (const PropertyToWiden& property : PropertiesToWiden(item, schema)) {
+    for (const auto& shard : core_->shards) {
+      std::shared_lock<PhaseFairLock> turn(shard->lock);
+      if (!shard->table.CanWidenProperty(property.event_type, property.id, property.type)) return true;
+    }
+  }
+  return false;
+}
+
+bool Catalog::IsHeldBack(AttributeId id, Type type) {
+  auto it = refused_.find({id.value, TypeName(type)});
+  if (it == refused_.end()) return false;
+  {
+    const Shard& shard = *core_->shards[it->second.shard];
+    std::shared_lock<PhaseFairLock> turn(shard.lock);
+    const AttributeColumn* column = shard.table.column(id);
+    if (column && IsUnfit(*column, it->second.row, type)) return true;
+  }
+  refused_.erase(it);
+  return false;
+}
+
+// Under the shard's lock.
+void Catalog::RememberRefused(size_t shard, AttributeId id, Type type) {
+  const ProfileTable& table = core_->shards[shard]->table;
+  const AttributeColumn* column = table.column(id);
+  for (uint32_t row = 0; column && row < table.row_end(); ++row) {
+    if (!IsUnfit(*column, Row(row), type)) continue;
+    refused_[{id.value, TypeName(type)}] = {shard, Row(row)};
+    return;
+  }
 }
 
 // has_identifier('x') was compiled as "nobody has one" while the type was unknown; no other new name means anything to a definition.
@@ -168,10 +213,10 @@ void Catalog::ApplyData(const std::vector<DataAction>& actions) {
 }
 
 // Under the locks of all shards.
-Status Catalog::CheckStoredValues(const CatalogDraft& draft) const {
+Status Catalog::CheckStoredValues(const CatalogDraft& draft) {
   const Schema& base = *draft.base->schema;
-  for (const auto& shard : core_->shards) {
-    ProfileTable& table = shard->table;
+  for (size_t shard = 0; shard < core_->shards.size(); ++shard) {
+    ProfileTable& table = core_->shards[shard]->table;
     for (AttributeId id : draft.must_be_empty) {
       const AttributeColumn* column = table.column(id);
       if (column && column->presence().count() > 0) {
@@ -183,6 +228,7 @@ Status Catalog::CheckStoredValues(const CatalogDraft& draft) const {
       bool widens = action.kind == DataAction::Kind::kWidenColumn, retypes = action.kind == DataAction::Kind::kRetypeColumn;
       AttributeId id(action.id);
       if ((widens && !table.CanWidenColumn(id, action.type)) || (retypes && table.RetypeColumn(id, action.type, true).failed > 0)) {
+        if (widens) RememberRefused(shard, id, action.type);
         return NotExact("attribute", base.attributes[action.id].name, base.attributes[action.id].type, action.type);
       }
     }

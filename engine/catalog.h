@@ -12,7 +12,8 @@
 // `layout`; a write that was prepared against an older layout finds that out under its shard's lock and is prepared again, a
 // question finds its plan stale and compiles again. So no value of the old type can slip in behind the check, and the change has one
 // place in the log for all rows. The price: everybody waits for one pass over the attribute's column, about 20 ms for a million
-// profiles. It happens once per attribute that widens, in practice while first data arrive; a way in bounded turns would have every
+// profiles. It happens once per attribute that widens, in practice while first data arrive, and once where a stored value stands against
+// it: that value is remembered and looked at alone by the next who ask; a way in bounded turns would have every
 // write check two types for as long as the change lasts.
 //
 // Threads   All methods from any thread. change_mutex is taken before shards' locks, never behind one; Current() may be called
@@ -20,6 +21,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -74,6 +76,7 @@ struct Growth {
   std::string event_type;  // empty: none
   std::vector<Named> properties;
   std::vector<std::string> identifier_types, sources;
+  Status missing;  // on the last try: of the first name that could not be made; nothing is wished for then
   bool empty() const {
     return attributes.empty() && event_type.empty() && properties.empty() && identifier_types.empty() && sources.empty();
   }
@@ -111,12 +114,22 @@ class Catalog {
   Status CommitAdded(CatalogDraft* draft);
   Status ApplyAndPublish(const CatalogMutation& mutation, CatalogDraft* draft, bool touches_data, Position position);
   void ApplyData(const std::vector<DataAction>& actions);
-  Status CheckStoredValues(const CatalogDraft& draft) const;
+  Status CheckStoredValues(const CatalogDraft& draft);
+  bool CannotWiden(const Growth& item, const Schema& schema);
+  bool IsHeldBack(AttributeId id, Type type);
+  void RememberRefused(size_t shard, AttributeId id, Type type);
   void Publish(CatalogRef next);
 
   Core* const core_;
   std::mutex change_mutex_;
-  mutable std::mutex current_mutex_;  // held for a pointer copy only
+  // Under change_mutex_: one of the values for which an attribute was not widened to a type. While it stands where it was, the answer
+  // is the same, and nobody has to be stopped to find out.
+  struct Witness {
+    size_t shard;
+    Row row;
+  };
+  std::map<std::pair<uint32_t, std::string>, Witness> refused_;  // by attribute and type name
+  mutable std::mutex current_mutex_;                             // held for a pointer copy only
   CatalogRef current_ ABSL_GUARDED_BY(current_mutex_);
 };
 
@@ -126,12 +139,12 @@ uint64_t HolderCount(const Core& core, AttributeId id);
 // Locks all shards, exclusive, in their order; the one place where more than one is held.
 class AllShards {
  public:
-  explicit AllShards(const Core& core);
+  explicit AllShards(Core& core);
   ~AllShards();
   AllShards(const AllShards&) = delete;
 
  private:
-  const Core& core_;
+  Core& core_;
 };
 
 }  // namespace korrel

@@ -84,17 +84,30 @@ void PutProperties(const Growth& item, CatalogDraft* draft, std::vector<std::str
 
 }  // namespace
 
-bool OnlyAdds(const Growth& item, const Schema& schema) {
+std::vector<std::pair<AttributeId, Type>> AttributesToWiden(const Growth& item, const Schema& schema) {
+  std::vector<std::pair<AttributeId, Type>> found;
   for (const Growth::Named& wish : item.attributes) {
     const AttributeSchema* entry = schema.FindAttribute(wish.name);
-    if (entry && !entry->computed && Widened(entry->type, entry->declared, wish)) return false;
+    if (!entry || entry->computed) continue;
+    if (std::optional<Type> wider = Widened(entry->type, entry->declared, wish)) found.emplace_back(entry->id, *wider);
   }
+  return found;
+}
+
+std::vector<PropertyToWiden> PropertiesToWiden(const Growth& item, const Schema& schema) {
+  std::vector<PropertyToWiden> found;
   const EventTypeSchema* type = item.event_type.empty() ? nullptr : schema.FindEventType(item.event_type);
+  if (!type) return found;
   for (const Growth::Named& wish : item.properties) {
-    const PropertySchema* entry = type ? type->FindProperty(wish.name) : nullptr;
-    if (entry && Widened(entry->type, entry->declared, wish)) return false;
+    const PropertySchema* entry = type->FindProperty(wish.name);
+    if (!entry) continue;
+    if (std::optional<Type> wider = Widened(entry->type, entry->declared, wish)) found.push_back({type->id, entry->id, *wider});
   }
-  return true;
+  return found;
+}
+
+bool OnlyAdds(const Growth& item, const Schema& schema) {
+  return AttributesToWiden(item, schema).empty() && PropertiesToWiden(item, schema).empty();
 }
 
 bool PutGrowth(const Growth& item, CatalogDraft* draft, std::vector<std::string>* notes) {

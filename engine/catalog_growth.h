@@ -4,11 +4,21 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/catalog.h"
 
 namespace korrel {
+
+// What of the known the item needs wider, and as what.
+struct PropertyToWiden {
+  EventTypeId event_type;
+  PropertyId id;
+  Type type;
+};
+std::vector<std::pair<AttributeId, Type>> AttributesToWiden(const Growth& item, const Schema& schema);
+std::vector<PropertyToWiden> PropertiesToWiden(const Growth& item, const Schema& schema);
 
 // Whether the item only brings new names (true) or also needs wider types of what others may already hold (false).
 bool OnlyAdds(const Growth& item, const Schema& schema);

@@ -35,6 +35,7 @@ struct Core {
   uint32_t events_hard_max = kEventsHardMax;
   uint64_t memory_limit_bytes = 0;
   std::atomic<uint64_t> largest_turn_work{0};  // raised by NoteTurn, read by tests
+  std::atomic<uint64_t> all_shards_held{0};    // how often everybody was stopped; raised by AllShards, read by tests
   uint64_t incarnation = 0;                    // random per start; stands in resume tokens
 
   Core();

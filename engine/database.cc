@@ -47,20 +47,23 @@ size_t BytesOf(const ApplyAnswer& answer) {
   return bytes;
 }
 
+// 1 to 65535. A run in memory has nobody to ask for the epoch before; that two runs have the same is left to chance.
+uint16_t EpochOfRun(uint64_t incarnation) { return static_cast<uint16_t>(incarnation % 65'535 + 1); }
+
 class DatabaseImpl final : public Database {
  public:
   DatabaseImpl(DatabaseOptions options, uint32_t shards, uint32_t threads) {
     for (uint32_t i = 0; i < shards; ++i) core_.shards.push_back(std::make_unique<Shard>(options.keep_postings));
     core_.clock = options.clock ? std::move(options.clock) : Clock::MakeSystem();
-    core_.log = options.log ? std::move(options.log) : MakeMemoryLog();
+    std::random_device random;
+    core_.incarnation = uint64_t{random()} << 32 | random();
+    core_.log = options.log ? std::move(options.log) : MakeMemoryLog(kMemoryLogBytes, EpochOfRun(core_.incarnation));
     core_.executor = Executor::Make(threads);
     core_.catalog = std::make_unique<Catalog>(&core_);
     core_.identity = std::make_unique<Identity>();
     core_.request_ids = std::make_unique<RequestIds>();
     core_.events_hard_max = options.events_hard_max;
     core_.memory_limit_bytes = options.memory_limit_bytes ? options.memory_limit_bytes : DefaultMemoryLimit();
-    std::random_device random;
-    core_.incarnation = uint64_t{random()} << 32 | random();
   }
 
   // ---- Writes ----

@@ -35,9 +35,9 @@ struct DatabaseOptions {
   uint32_t shards = 0;                        // a power of two; 0: four per core
   uint32_t threads = 0;                       // of the executor; 0: one per core
   std::unique_ptr<Clock> clock;               // null: system
-  std::unique_ptr<Log> log;                   // null: memory ring of 64 MiB
+  std::unique_ptr<Log> log;                   // null: memory ring of 64 MiB, of an epoch chosen at random
   bool keep_postings = true;                  // false: answers must be the same (tests)
-  uint64_t memory_limit_bytes = 0;            // 0: 90 % of the machine; Status only, until the issue that enforces it
+  uint64_t memory_limit_bytes = 0;            // 0: 90 % of the machine; shown by Status, not enforced in this version
   uint32_t events_hard_max = kEventsHardMax;  // tests lower it
 };
 
@@ -89,7 +89,7 @@ struct WriteResult {
 
 struct ReadOptions {
   Position min_position;    // the answer reflects at least this
-  int64_t deadline_ns = 0;  // CLOCK_MONOTONIC; 0: none. Only waiting for min_position uses it.
+  int64_t deadline_ns = 0;  // CLOCK_MONOTONIC; 0: none. A question that is not done by then ends with kDeadlineExceeded.
 };
 struct AttributeView {
   std::string name;

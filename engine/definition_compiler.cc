@@ -13,6 +13,31 @@ const std::string& ExpressionOf(const Definition& definition) {
   return definition.kind == DefinitionKind::kSegment ? definition.segment.expression : definition.attribute.expression;
 }
 
+// Once round the circle from its member `start`, and no further than a reader would follow: the text stands at every member.
+std::string WayRound(const std::vector<std::string_view>& circle, size_t start) {
+  constexpr size_t kNamesMax = 32, kBytesMax = 1'024;
+  std::string way(BareName(circle[start]));
+  size_t shown = 1;
+  for (; shown < circle.size() && shown < kNamesMax && way.size() < kBytesMax; ++shown) {
+    way += fmt::format(" → {}", BareName(circle[(start + shown) % circle.size()]));
+  }
+  if (shown < circle.size()) way += fmt::format(" → … {} more …", circle.size() - shown);
+  return fmt::format("{} → {}", way, BareName(circle[start]));
+}
+
+Status CycleError(const std::vector<std::string_view>& circle, size_t member) {
+  ExpressionError error;
+  error.reason = "CYCLE";
+  const char* kind = circle[member].starts_with("segments/") ? "segment" : "attribute";
+  error.message = fmt::format("{} '{}' uses itself: {}", kind, BareName(circle[member]), WayRound(circle, member));
+  error.rendered = error.message;
+  return ToStatus(error);
+}
+
+Status UsesRefused(const std::string& name, const std::string& used) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "DEFINITION", "", fmt::format("{} uses {}, which is refused", name, used));
+}
+
 // Definitions as a graph: who has to be compiled before whom.
 class DependencyOrder {
  public:
@@ -48,11 +73,20 @@ class DependencyOrder {
     return sorted;
   }
 
-  // After Sorted(): the rest, each with the way on which it uses itself, or nothing where it only leads into a cycle.
-  std::map<std::string, std::vector<std::string>> Cycles() const {
-    std::map<std::string, std::vector<std::string>> cycles;
-    for (const std::string& name : unsorted_) cycles[name] = WayBack(name);
-    return cycles;
+  // After Sorted(): why each of the rest is refused. Each of them uses another of them, so following the first of those from anywhere
+  // ends in a circle; who is met on the way to it is refused for what it uses. One look at each, however they are tied together.
+  DefinitionErrors Refused() const {
+    std::map<std::string_view, std::string_view> first_met;  // name → the start of the walk that met it
+    DefinitionErrors errors;
+    for (const std::string& start : unsorted_) {
+      std::string_view at = start;
+      while (first_met.emplace(at, start).second) at = FirstUnsorted(at);
+      if (first_met.at(at) == start && !errors.contains(std::string(at))) AddCycle(at, &errors);
+    }
+    for (const std::string& name : unsorted_) {
+      if (!errors.contains(name)) errors[name] = UsesRefused(name, FirstUnsorted(name));
+    }
+    return errors;
   }
 
   const std::vector<std::string>& uses(const std::string& name) const { return uses_.find(name)->second; }
@@ -72,48 +106,20 @@ class DependencyOrder {
     return result;
   }
 
-  // The shortest way from `start` to itself, by breadth first.
-  std::vector<std::string> WayBack(const std::string& start) const {
-    std::map<std::string, std::string> from;
-    std::queue<std::string> next;
-    next.push(start);
-    while (!next.empty()) {
-      std::string name = next.front();
-      next.pop();
-      for (const std::string& used : uses(name)) {
-        if (used == start) return Trace(start, name, from);
-        if (unsorted_.contains(used) && from.emplace(used, name).second) next.push(used);
-      }
-    }
-    return {};
+  const std::string& FirstUnsorted(std::string_view name) const {
+    const std::vector<std::string>& used = uses_.find(std::string(name))->second;
+    return *std::find_if(used.begin(), used.end(), [this](const std::string& u) { return unsorted_.contains(u); });
   }
 
-  static std::vector<std::string> Trace(const std::string& start, std::string last, const std::map<std::string, std::string>& from) {
-    std::vector<std::string> way = {start};
-    for (; last != start; last = from.at(last)) way.push_back(last);
-    way.push_back(start);
-    std::reverse(way.begin(), way.end());
-    return way;
+  void AddCycle(std::string_view start, DefinitionErrors* errors) const {
+    std::vector<std::string_view> circle = {start};
+    for (std::string_view at = FirstUnsorted(start); at != start; at = FirstUnsorted(at)) circle.push_back(at);
+    for (size_t i = 0; i < circle.size(); ++i) (*errors)[std::string(circle[i])] = CycleError(circle, i);
   }
 
   std::map<std::string, std::vector<std::string>> uses_;
   std::set<std::string> unsorted_;
 };
-
-Status CycleError(const std::string& name, const std::vector<std::string>& way) {
-  ExpressionError error;
-  error.reason = "CYCLE";
-  std::string path;
-  for (const std::string& step : way) path += fmt::format("{}{}", path.empty() ? "" : " → ", BareName(step));
-  bool is_segment = name.starts_with("segments/");
-  error.message = fmt::format("{} '{}' uses itself: {}", is_segment ? "segment" : "attribute", BareName(name), path);
-  error.rendered = error.message;
-  return ToStatus(error);
-}
-
-Status UsesRefused(const std::string& name, const std::string& used) {
-  return MakeError(absl::StatusCode::kFailedPrecondition, "DEFINITION", "", fmt::format("{} uses {}, which is refused", name, used));
-}
 
 // A declared type must be the expression's own or an exact widening of it that loses nothing.
 Status CheckDeclaredType(const Definition& definition, Type computed) {
@@ -162,7 +168,6 @@ std::string_view BareName(std::string_view full_name) { return full_name.substr(
 
 // A live segment must not be known by name before it is compiled, or it would look like a static list to those who use it.
 DefinitionErrors CompileDefinitions(CatalogSnapshot* catalog, Schema* schema) {
-  DefinitionErrors errors;
   NamedDefinitions all = std::move(catalog->definitions);
   catalog->definitions = {};
   for (auto& [name, segment] : all.segments) {
@@ -170,9 +175,7 @@ DefinitionErrors CompileDefinitions(CatalogSnapshot* catalog, Schema* schema) {
   }
   DependencyOrder order(*catalog);
   std::vector<std::string> sorted = order.Sorted();
-  for (const auto& [name, way] : order.Cycles()) {
-    errors[name] = way.empty() ? UsesRefused(name, order.uses(name).front()) : CycleError(name, way);
-  }
+  DefinitionErrors errors = order.Refused();
   for (const std::string& name : sorted) {
     const Definition& definition = catalog->declared.find(name)->second;
     auto refused = std::find_if(order.uses(name).begin(), order.uses(name).end(), [&](const std::string& u) { return errors.contains(u); });

@@ -11,7 +11,8 @@
 
 namespace korrel {
 
-// By full name: why a definition cannot be. CYCLE errors stand at every definition of the cycle.
+// By full name: why a definition cannot be. CYCLE errors stand at every definition of a cycle; where cycles share definitions, of one
+// of them, and the others use what is refused.
 using DefinitionErrors = std::map<std::string, Status>;
 
 // Fills catalog->definitions from catalog->declared and the ids of its segments (which must stand there already), and sets the

@@ -55,7 +55,7 @@ Status CheckEvent(std::string_view name, const EventDefinition& event) {
   if (event.properties.size() > kPropertiesMax) return FieldError("properties", fmt::format("at most {}", kPropertiesMax));
   std::set<std::string_view> names;
   for (const FieldSchema& property : event.properties) {
-    KORREL_RETURN_IF_ERROR(PrefixField(CheckName(property.name, "property"), "properties"));
+    KORREL_RETURN_IF_ERROR(PrefixField(CheckName(property.name, "property"), "properties."));
     if (!IsStorable(property.type)) return FieldError("properties", fmt::format("property '{}' has no type", property.name));
     if (!names.insert(property.name).second) return FieldError("properties", fmt::format("property '{}' stands twice", property.name));
   }
@@ -244,7 +244,7 @@ Status CheckDefinition(const Definition& definition) {
     return FieldError("name", fmt::format("'{}' is not the name of one of the {}: {}/…", definition.name, parent, parent));
   }
   std::string_view bare = BareName(definition.name);
-  KORREL_RETURN_IF_ERROR(PrefixField(CheckName(bare, parent.substr(0, parent.size() - 1)), "name"));
+  KORREL_RETURN_IF_ERROR(CheckName(bare, parent.substr(0, parent.size() - 1)));
   switch (definition.kind) {
     case DefinitionKind::kAttribute:
       return CheckAttribute(definition.attribute);

@@ -39,13 +39,13 @@ class ExplainScan {
 StatusOr<std::optional<ExplainAnswer>> ExplainEverybody(Core& core, const CompiledQuestion& question, const AnswerContext& context,
                                                         const Selection& selection) {
   auto scans = MakeScans<ExplainScan>(core, [&](size_t shard) { return std::make_unique<ExplainScan>(core, shard, question); });
-  if (RunScans(core, scans) == TurnEnd::kStale) return std::nullopt;
+  if (IsCut(RunScans(core, selection.read.deadline_ns, scans))) return std::nullopt;
   ExplainAnswer answer{context};
   answer.plan = std::move(scans[0]->node);
   for (size_t i = 1; i < scans.size(); ++i) answer.plan.Merge(scans[i]->node);
   if (!question.event_types.empty()) {
     Selection again = selection;
-    again.read = {};
+    again.read = {.deadline_ns = selection.read.deadline_ns};
     KORREL_ASSIGN_OR_RETURN(const CountAnswer counted, AnswerCount(core, again));
     answer.truncated_count = counted.truncated_count;
   }
@@ -74,14 +74,17 @@ StatusOr<std::optional<ExplainAnswer>> ExplainOne(Core& core, const CompiledQues
 
 StatusOr<ExplainAnswer> AnswerExplain(Core& core, const Selection& selection, std::string_view profile) {
   KORREL_ASSIGN_OR_RETURN(AnswerContext context, BeginAnswer(core, selection.read));
-  return UntilFresh<ExplainAnswer>(core, [&](const CatalogRef& catalog) -> StatusOr<std::optional<ExplainAnswer>> {
-    KORREL_ASSIGN_OR_RETURN(const CompiledQuestion question, CompileQuestion(catalog, selection, {}));
-    context.normal_form = question.plan->expression().normal_form();
-    if (profile.empty()) return ExplainEverybody(core, question, context, selection);
-    KORREL_ASSIGN_OR_RETURN(const std::optional<ProfileId> id, core.Resolve(profile, "profile"));
-    if (!id) return ProfileNotFound(profile, "profile");
-    return ExplainOne(core, question, context, *id, profile);
-  });
+  return UntilFresh<ExplainAnswer>(
+      core,
+      [&](const CatalogRef& catalog) -> StatusOr<std::optional<ExplainAnswer>> {
+        KORREL_ASSIGN_OR_RETURN(const CompiledQuestion question, CompileQuestion(catalog, selection, {}));
+        context.normal_form = question.plan->expression().normal_form();
+        if (profile.empty()) return ExplainEverybody(core, question, context, selection);
+        KORREL_ASSIGN_OR_RETURN(const std::optional<ProfileId> id, core.Resolve(profile, "profile"));
+        if (!id) return ProfileNotFound(profile, "profile");
+        return ExplainOne(core, question, context, *id, profile);
+      },
+      selection.read.deadline_ns);
 }
 
 }  // namespace korrel

@@ -157,8 +157,8 @@ class StripeLocks {
 
 }  // namespace
 
-StatusOr<Identity::Seen> Identity::Look(std::span<const IdentifierKey> keys, std::span<const uint64_t> hashes,
-                                        std::optional<ProfileId> named) const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+StatusOr<Identity::Seen> Identity::See(std::span<const IdentifierKey> keys, std::span<const uint64_t> hashes,
+                                       std::optional<ProfileId> named) const ABSL_NO_THREAD_SAFETY_ANALYSIS {
   Seen seen;
   seen.profile = named;
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -176,7 +176,8 @@ StatusOr<Identity::Seen> Identity::Look(std::span<const IdentifierKey> keys, std
   return seen;
 }
 
-Status Identity::CheckClaim(std::span<const IdentifierKey> keys, std::optional<ProfileId> named) const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+StatusOr<Identity::Found> Identity::Look(std::span<const IdentifierKey> keys,
+                                         std::optional<ProfileId> named) const ABSL_NO_THREAD_SAFETY_ANALYSIS {
   std::array<uint64_t, kIdentifiersPerWriteMax> hashes;
   StripeLocks locks;
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -184,7 +185,8 @@ Status Identity::CheckClaim(std::span<const IdentifierKey> keys, std::optional<P
     locks.Add((hashes[i] >> 48) % kStripes);
   }
   locks.LockAll([this](size_t i) -> std::mutex& { return stripes_[i]->mutex; });
-  return Look(keys, std::span(hashes).first(keys.size()), named).status();
+  KORREL_ASSIGN_OR_RETURN(Seen seen, See(keys, std::span(hashes).first(keys.size()), named));
+  return Found{seen.profile, seen.missing == 0};
 }
 
 StatusOr<Identity::Claimed> Identity::Claim(std::span<const IdentifierKey> keys,
@@ -196,7 +198,7 @@ StatusOr<Identity::Claimed> Identity::Claim(std::span<const IdentifierKey> keys,
     locks.Add((hashes[i] >> 48) % kStripes);
   }
   locks.LockAll([this](size_t i) -> std::mutex& { return stripes_[i]->mutex; });
-  KORREL_ASSIGN_OR_RETURN(Seen seen, Look(keys, std::span(hashes).first(keys.size()), named));
+  KORREL_ASSIGN_OR_RETURN(Seen seen, See(keys, std::span(hashes).first(keys.size()), named));
 
   Claimed claimed;
   claimed.pending = seen.pending | seen.missing;

@@ -56,8 +56,13 @@ class Identity {
   // The profile that any of the keys (at most kIdentifiersPerWriteMax) or `named` names, drawn if none does; keys that named nobody
   // now name it. Errors: kFailedPrecondition WOULD_JOIN, naming both profiles; nothing changed.
   StatusOr<Claimed> Claim(std::span<const IdentifierKey> keys, std::optional<ProfileId> named);
-  // The WOULD_JOIN of Claim, without claiming anything.
-  Status CheckClaim(std::span<const IdentifierKey> keys, std::optional<ProfileId> named) const;
+  // What Claim would find, without claiming anything: the profile named (nullopt: one would be drawn), and whether every key names it
+  // already. Errors: as Claim.
+  struct Found {
+    std::optional<ProfileId> profile;
+    bool complete = false;
+  };
+  StatusOr<Found> Look(std::span<const IdentifierKey> keys, std::optional<ProfileId> named) const;
 
   // The identifier names the profile for good (inserts it where a record is replayed).
   void Confirm(IdentifierKey key, ProfileId profile);
@@ -85,7 +90,7 @@ class Identity {
   struct Seen;
 
   Stripe& StripeOf(uint64_t hash) const;
-  StatusOr<Seen> Look(std::span<const IdentifierKey> keys, std::span<const uint64_t> hashes, std::optional<ProfileId> named) const;
+  StatusOr<Seen> See(std::span<const IdentifierKey> keys, std::span<const uint64_t> hashes, std::optional<ProfileId> named) const;
 
   std::vector<std::unique_ptr<Stripe>> stripes_;
   std::vector<std::unique_ptr<Unborn>> unborn_;

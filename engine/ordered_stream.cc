@@ -23,7 +23,9 @@ class OrderedStream final : public QueryStream {
   StatusOr<std::optional<Chunk>> Next(size_t bytes_max) override {
     const bool first = !rows_;
     if (first) {
-      KORREL_ASSIGN_OR_RETURN(rows_, UntilFresh<Rows>(core_, [&](const CatalogRef& catalog) { return Run(catalog); }));
+      KORREL_ASSIGN_OR_RETURN(rows_,
+                              UntilFresh<Rows>(
+                                  core_, [&](const CatalogRef& catalog) { return Run(catalog); }, request_.selection.read.deadline_ns));
     }
     if (!first && next_ == rows_->size()) return std::nullopt;
     while (next_ < rows_->size() && (builder_.size() == 0 || builder_.bytes() < bytes_max)) {
@@ -36,7 +38,7 @@ class OrderedStream final : public QueryStream {
  private:
   using Rows = std::vector<RankedRow>;
 
-  // nullopt: a plan was stale. The fields' types were told already, so they must not change any more.
+  // nullopt: a plan was stale, or the deadline has passed. The fields' types were told already, so they must not change any more.
   StatusOr<std::optional<Rows>> Run(const CatalogRef& catalog) {
     if (catalog != query_.compiled.catalog) {
       KORREL_ASSIGN_OR_RETURN(CompiledQuery again, CompileQuery(catalog, request_));
@@ -48,8 +50,9 @@ class OrderedStream final : public QueryStream {
     RankedQuestion question{query_.compiled, query_.fields, query_.order, request_.order_by.descending, 0, identifiers_};
     TopRows top(request_.limit);
     uint64_t match_count = 0;
-    KORREL_ASSIGN_OR_RETURN(const TurnEnd end, RunRanked(core_, question, &top, &context_, &match_count));
-    if (end == TurnEnd::kStale) return std::nullopt;
+    KORREL_ASSIGN_OR_RETURN(const TurnEnd end,
+                            RunRanked(core_, question, request_.selection.read.deadline_ns, &top, &context_, &match_count));
+    if (IsCut(end)) return std::nullopt;
     return top.Release();
   }
 

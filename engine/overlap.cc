@@ -181,12 +181,16 @@ StatusOr<OverlapAnswer> AnswerOverlap(Core& core, std::span<const Selection> sel
   for (const Selection& selection : selections) {
     KORREL_ASSIGN_OR_RETURN(context, BeginAnswer(core, selection.read));
   }
-  return UntilFresh<OverlapAnswer>(core, [&](const CatalogRef& catalog) -> StatusOr<std::optional<OverlapAnswer>> {
-    KORREL_ASSIGN_OR_RETURN(const OverlapQuestion question, CompileOverlap(catalog, selections));
-    auto scans = MakeScans<OverlapScan>(core, [&](size_t shard) { return std::make_unique<OverlapScan>(core, shard, question); });
-    if (RunScans(core, scans) == TurnEnd::kStale) return std::nullopt;
-    return AnswerOf(context, question, scans);
-  });
+  const int64_t deadline_ns = selections[0].read.deadline_ns;  // of the call, hence of each
+  return UntilFresh<OverlapAnswer>(
+      core,
+      [&](const CatalogRef& catalog) -> StatusOr<std::optional<OverlapAnswer>> {
+        KORREL_ASSIGN_OR_RETURN(const OverlapQuestion question, CompileOverlap(catalog, selections));
+        auto scans = MakeScans<OverlapScan>(core, [&](size_t shard) { return std::make_unique<OverlapScan>(core, shard, question); });
+        if (IsCut(RunScans(core, deadline_ns, scans))) return std::nullopt;
+        return AnswerOf(context, question, scans);
+      },
+      deadline_ns);
 }
 
 }  // namespace korrel

@@ -12,9 +12,20 @@ namespace {
 
 Status FieldError(std::string_view field, std::string_view message) { return InvalidArgument("FIELD", field, message); }
 
+Status CheckNameIn(std::string_view field, std::string_view name, std::string_view what) {
+  Status status = CheckName(name, what);
+  return status.ok() ? status : FieldError(field, MessageOf(status));
+}
+
 Status LimitReached(std::string_view limit, std::string_view field, std::string_view name, size_t max) {
   return MakeError(absl::StatusCode::kResourceExhausted, limit, field,
                    fmt::format("'{}' would be new, and {} are known already", name, max));
+}
+
+// On the last try, of a name that could not be made. The rest of the item is still looked at: where something in it clashes, that is
+// why nothing was made.
+void KeepMissing(Growth* growth, Status limit_reached) {
+  if (growth->missing.ok()) growth->missing = std::move(limit_reached);
 }
 
 Status TypeClash(std::string_view field, std::string_view what, std::string_view name, Type stored, const Value& value) {
@@ -61,7 +72,7 @@ Status BindIdentifiers(const std::vector<std::string>& identifiers, const BindCo
     if (it != schema.identifier_type_by_name.end()) {
       out->keys.push_back({IdentifierTypeId(static_cast<uint16_t>(it->second)), parts->value});
     } else if (context.last_try) {
-      return LimitReached("IDENTIFIER_TYPES", fmt::format("identifiers[{}]", i), parts->type, kIdentifierTypesMax);
+      KeepMissing(growth, LimitReached("IDENTIFIER_TYPES", fmt::format("identifiers[{}]", i), parts->type, kIdentifierTypesMax));
     } else {
       growth->identifier_types.emplace_back(parts->type);
     }
@@ -74,9 +85,12 @@ StatusOr<SourceId> BindSource(std::string_view name, const BindContext& context,
   const Schema& schema = *context.catalog->schema;
   auto it = schema.source_by_name.find(Abseil(name));
   if (it != schema.source_by_name.end()) return SourceId(static_cast<uint16_t>(it->second));
-  KORREL_RETURN_IF_ERROR(PrefixField(CheckName(name, "source"), "source"));
-  if (context.last_try) return LimitReached("SOURCES", "source", name, kSourcesMax);
-  growth->sources.emplace_back(name);
+  KORREL_RETURN_IF_ERROR(CheckNameIn("source", name, "source"));
+  if (context.last_try) {
+    KeepMissing(growth, LimitReached("SOURCES", "source", name, kSourcesMax));
+  } else {
+    growth->sources.emplace_back(name);
+  }
   return SourceId();
 }
 
@@ -112,7 +126,7 @@ Status CheckOperation(AttributeOperation operation, Type type, std::string_view 
       break;
     case AttributeOperation::kMin:
     case AttributeOperation::kMax:
-      fits = type != kSetType && type != kBoolType;
+      fits = IsNumber(type) || type == kTimestampType;
       break;
     default:
       break;
@@ -144,17 +158,23 @@ Status FitValue(const AttributeSchema& attribute, const AttributeWrite& write, b
   return absl::OkStatus();
 }
 
-Status BindNewAttribute(const AttributeWrite& write, const Value& value, bool last_try, Growth* growth, bool* skip) {
-  KORREL_RETURN_IF_ERROR(PrefixField(CheckName(write.name, "attribute"), "name"));
+Status BindNewAttribute(const AttributeWrite& write, const Value& value, const std::string& prefix, bool last_try, Growth* growth,
+                        bool* skip) {
+  KORREL_RETURN_IF_ERROR(CheckNameIn("name", write.name, "attribute"));
   // Nobody has it, and nothing says of what type it would be.
   *skip = write.operation == AttributeOperation::kUnset || write.operation == AttributeOperation::kRemove;
   if (*skip) return absl::OkStatus();
-  if (last_try) return LimitReached("ATTRIBUTES", "name", write.name, kAttributesMax);
-  growth->attributes.push_back({write.name, WritesSets(write.operation) ? kSetType : TypeOf(value), &write.value});
+  if (last_try) {
+    KeepMissing(growth, PrefixField(LimitReached("ATTRIBUTES", "name", write.name, kAttributesMax), prefix));
+  } else {
+    growth->attributes.push_back({write.name, WritesSets(write.operation) ? kSetType : TypeOf(value), &write.value});
+  }
   return absl::OkStatus();
 }
 
-Status BindAttribute(const AttributeWrite& write, int64_t write_time_us, const BindContext& context, PreparedWrite* out, Growth* growth) {
+// `prefix` is what stands before the fields of errors that are kept instead of returned.
+Status BindAttribute(const AttributeWrite& write, int64_t write_time_us, const std::string& prefix, const BindContext& context,
+                     PreparedWrite* out, Growth* growth) {
   auto code = static_cast<uint8_t>(write.operation);
   if (code < static_cast<uint8_t>(AttributeOperation::kSet) || code > static_cast<uint8_t>(AttributeOperation::kMax)) {
     return FieldError("operation", fmt::format("unknown operation {}", code));
@@ -174,7 +194,7 @@ Status BindAttribute(const AttributeWrite& write, int64_t write_time_us, const B
   if (attribute) {
     KORREL_RETURN_IF_ERROR(FitValue(*attribute, write, context.last_try, &change, growth));
   } else {
-    KORREL_RETURN_IF_ERROR(BindNewAttribute(write, change.value, context.last_try, growth, &skip));
+    KORREL_RETURN_IF_ERROR(BindNewAttribute(write, change.value, prefix, context.last_try, growth, &skip));
   }
   if (!skip) out->change.attributes.push_back(std::move(change));
   return absl::OkStatus();
@@ -194,15 +214,18 @@ uint64_t MessageHash(std::string_view source, std::string_view message_id) {
   return hash == 0 ? 1 : hash;
 }
 
-Status BindProperty(const EventProperty& property, const EventTypeSchema* type, const BindContext& context, EventToAdd* event,
-                    Growth* growth) {
+Status BindProperty(const EventProperty& property, const EventTypeSchema* type, const std::string& prefix, const BindContext& context,
+                    EventToAdd* event, Growth* growth) {
   if (!IsPresent(property.value)) return absl::OkStatus();
   Value value = property.value;
   KORREL_RETURN_IF_ERROR(Normalize(&value, "value"));
   const PropertySchema* known = type ? type->FindProperty(property.name) : nullptr;
   if (!known) {
-    KORREL_RETURN_IF_ERROR(PrefixField(CheckName(property.name, "property"), "name"));
-    if (context.last_try) return LimitReached("PROPERTIES", "name", property.name, kPropertiesMax);
+    KORREL_RETURN_IF_ERROR(CheckNameIn("name", property.name, "property"));
+    if (context.last_try) {
+      KeepMissing(growth, PrefixField(LimitReached("PROPERTIES", "name", property.name, kPropertiesMax), prefix));
+      return absl::OkStatus();
+    }
     growth->properties.push_back({property.name, TypeOf(value), &property.value});
     return absl::OkStatus();
   }
@@ -228,7 +251,8 @@ Status BindProperties(const EventWrite& write, const EventTypeSchema* type, cons
   size_t bytes = 0;
   for (size_t i = 0; i < write.properties.size(); ++i) {
     bytes += TextBytes(write.properties[i].value);
-    KORREL_RETURN_IF_ERROR(PrefixField(BindProperty(write.properties[i], type, context, event, growth), fmt::format("properties[{}].", i)));
+    const std::string prefix = fmt::format("properties[{}].", i);
+    KORREL_RETURN_IF_ERROR(PrefixField(BindProperty(write.properties[i], type, prefix, context, event, growth), prefix));
   }
   if (bytes > kRowBytesMax) return InvalidArgument("LIMIT", "properties", fmt::format("{} bytes of text; at most {}", bytes, kRowBytesMax));
   auto& bound = event->properties;
@@ -271,6 +295,7 @@ StatusOr<IdentifierParts> SplitIdentifier(std::string_view text, std::string_vie
 
 Status BindProfileWrite(const ProfileWrite& write, const BindContext& context, PreparedWrite* out, Growth* growth) {
   KORREL_RETURN_IF_ERROR(BindIdentifiers(write.identifiers, context, out, growth));
+  out->addressed = true;
   if (write.attributes.size() > kAttributesPerWriteMax) {
     return FieldError("attributes", fmt::format("{} attributes; at most {}", write.attributes.size(), kAttributesPerWriteMax));
   }
@@ -282,12 +307,12 @@ Status BindProfileWrite(const ProfileWrite& write, const BindContext& context, P
   size_t bytes = 0;
   for (size_t i = 0; i < write.attributes.size(); ++i) {
     bytes += TextBytes(write.attributes[i].value);
-    Status status = BindAttribute(write.attributes[i], time_us, context, out, growth);
-    if (!status.ok()) return PrefixField(status, fmt::format("attributes[{}].", i));
+    const std::string prefix = fmt::format("attributes[{}].", i);
+    KORREL_RETURN_IF_ERROR(PrefixField(BindAttribute(write.attributes[i], time_us, prefix, context, out, growth), prefix));
   }
   if (bytes > kRowBytesMax) return InvalidArgument("LIMIT", "attributes", fmt::format("{} bytes of text; at most {}", bytes, kRowBytesMax));
   for (AttributeChange& change : out->change.attributes) change.source = source;
-  return absl::OkStatus();
+  return growth->missing;
 }
 
 Status BindEventWrite(const EventWrite& write, const BindContext& context, PreparedWrite* out, Growth* growth) {
@@ -307,15 +332,17 @@ Status BindEventWrite(const EventWrite& write, const BindContext& context, Prepa
   if (type) {
     change.type = type->id;
   } else {
-    KORREL_RETURN_IF_ERROR(PrefixField(CheckName(write.type, "event type"), "type"));
+    KORREL_RETURN_IF_ERROR(CheckNameIn("type", write.type, "event type"));
     if (IsReservedEventType(write.type)) return FieldError("type", fmt::format("'{}' is a name of the engine's own", write.type));
-    if (context.last_try) return LimitReached("EVENT_TYPES", "type", write.type, kEventTypesMax);
+    change.type = kNoEventType;
     growth->event_type = write.type;
   }
+  out->addressed = true;
+  if (!type && context.last_try) KeepMissing(growth, LimitReached("EVENT_TYPES", "type", write.type, kEventTypesMax));
   KORREL_RETURN_IF_ERROR(BindProperties(write, type, context, &change.event, growth));
   KORREL_RETURN_IF_ERROR(CheckNewNamesDistinct(growth->properties));
   if (!growth->properties.empty()) growth->event_type = write.type;
-  return absl::OkStatus();
+  return growth->missing;
 }
 
 }  // namespace korrel

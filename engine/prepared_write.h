@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,11 +23,16 @@ inline constexpr size_t kAttributesPerWriteMax = 1'000;
 inline constexpr size_t kMessageIdBytesMax = 1'024;
 inline constexpr std::string_view kDefaultSource = "api";
 
+// Of an event whose type nobody has named yet; never stored.
+inline constexpr EventTypeId kNoEventType(std::numeric_limits<decltype(EventTypeId::value)>::max());
+
 struct PreparedWrite {
   uint32_t index = 0;  // in the request
   ProfileChange change;
   absl::InlinedVector<IdentifierKey, 2> keys;  // texts live in the request
   std::optional<ProfileId> named;              // by profile:…; without keys the profile must exist
+  bool addressed = false;          // identifiers, and of an event time, source and message id, are there, even where the rest does not bind
+  std::optional<uint64_t> layout;  // of the catalog snapshot it is bound to; nullopt: not yet
   // Set when identity was asked.
   uint64_t pending = 0;
   bool drawn = false;

@@ -16,6 +16,12 @@ std::string HandleOf(const Projection& projection) {
   return hash.Sum128();
 }
 
+size_t TextBytes(const Projection& projection) {
+  size_t bytes = 0;
+  for (const FieldSchema& field : projection.fields) bytes += field.name.size();
+  return bytes;
+}
+
 Status UnknownProjection() {
   return MakeError(absl::StatusCode::kFailedPrecondition, "PROJECTION_UNKNOWN", "projection",
                    "this projection is not known here, or its names or types have changed; prepare it again");
@@ -26,12 +32,15 @@ Status UnknownProjection() {
 void ProjectionCache::Put(ProjectionRef projection) {
   std::lock_guard lock(mutex_);
   if (auto it = by_handle_.find(projection->handle); it != by_handle_.end()) {
+    text_bytes_ -= TextBytes(**it->second);
     recent_.erase(it->second);
     by_handle_.erase(it);
   }
+  text_bytes_ += TextBytes(*projection);
   recent_.push_front(std::move(projection));
   by_handle_[recent_.front()->handle] = recent_.begin();
-  if (recent_.size() > size_max_) {
+  while (recent_.size() > size_max_ || (text_bytes_ > kProjectionTextBytesMax && recent_.size() > 1)) {
+    text_bytes_ -= TextBytes(*recent_.back());
     by_handle_.erase(recent_.back()->handle);
     recent_.pop_back();
   }

@@ -18,7 +18,10 @@
 
 namespace korrel {
 
-// At most `size_max` projections, least recently used out first.
+// A compiled projection takes about fifty times its text, more with long lists: some 200 MiB for all of them.
+inline constexpr size_t kProjectionTextBytesMax = 4u << 20;
+
+// At most `size_max` projections and kProjectionTextBytesMax of their text, least recently used out first; always the latest.
 class ProjectionCache {
  public:
   explicit ProjectionCache(size_t size_max = 10'000) : size_max_(size_max) {}
@@ -31,6 +34,7 @@ class ProjectionCache {
   const size_t size_max_;
   mutable std::mutex mutex_;
   Recent recent_;                                                 // guarded by mutex_
+  size_t text_bytes_ = 0;                                         // of those in recent_; guarded by mutex_
   absl::flat_hash_map<std::string, Recent::iterator> by_handle_;  // guarded by mutex_
 };
 

@@ -33,10 +33,10 @@ std::vector<std::unique_ptr<Scan>> MakeScans(const Core& core, Make make) {
   return scans;
 }
 
-// Runs all to the end; kDone, kStale or kStopped.
+// Runs all to the end or to the deadline; kDone, or what ended it.
 template <class Scan>
-TurnEnd RunScans(Core& core, std::vector<std::unique_ptr<Scan>>& scans) {
-  return RunShards(core, scans.size(), [&](size_t shard, uint64_t* work) { return scans[shard]->RunTurn(work); });
+TurnEnd RunScans(Core& core, int64_t deadline_ns, std::vector<std::unique_ptr<Scan>>& scans) {
+  return RunShards(core, scans.size(), deadline_ns, [&](size_t shard, uint64_t* work) { return scans[shard]->RunTurn(work); });
 }
 
 // Adds what the scans counted to the context of an answer; returns the number of profiles that matched.

@@ -85,9 +85,10 @@ bool RankedScan::Keep(const ShardView& view, Row row, size_t i, RankKey key) {
   return true;
 }
 
-StatusOr<TurnEnd> RunRanked(Core& core, const RankedQuestion& question, TopRows* top, AnswerContext* context, uint64_t* match_count) {
+StatusOr<TurnEnd> RunRanked(Core& core, const RankedQuestion& question, int64_t deadline_ns, TopRows* top, AnswerContext* context,
+                            uint64_t* match_count) {
   auto scans = MakeScans<RankedScan>(core, [&](size_t shard) { return std::make_unique<RankedScan>(core, shard, question, top); });
-  const TurnEnd end = RunScans(core, scans);
+  const TurnEnd end = RunScans(core, deadline_ns, scans);
   for (const auto& scan : scans) {
     if (scan->schema_is_old()) return TurnEnd::kStale;
     if (!scan->out_of_memory()) continue;

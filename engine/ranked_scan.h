@@ -50,7 +50,8 @@ class RankedScan final : public ShardScan {
 };
 
 // Runs the scans of all shards. kStale: compile again. Errors: kResourceExhausted ANSWER_BYTES.
-StatusOr<TurnEnd> RunRanked(Core& core, const RankedQuestion& question, TopRows* top, AnswerContext* context, uint64_t* match_count);
+StatusOr<TurnEnd> RunRanked(Core& core, const RankedQuestion& question, int64_t deadline_ns, TopRows* top, AnswerContext* context,
+                            uint64_t* match_count);
 
 // Where a profile stands among all for a seed: uniform, and the same whatever the layout.
 int64_t SampleRank(ProfileId id, uint64_t seed);

@@ -36,7 +36,8 @@ class ProfileReader {
     view->now_us = view_.now_us;
     view->create_time_us = table_.CreatedAt(row_, view_.now_us).value_or(0);
     view->update_time_us = table_.UpdatedAt(row_, view_.now_us).value_or(0);
-    bool fresh = ReadIdentifiers(view) && ReadTruncated(view);
+    bool fresh = ReadIdentifiers(view);
+    ReadTruncated(view);
     fresh = fresh && (wanted.everything ? ReadEverything(view) : ReadChosen(wanted, view));
     if (fresh && wanted.segments) fresh = ReadSegments(&view->segments);
     return fresh ? ReadEnd::kDone : ReadEnd::kStale;
@@ -68,13 +69,12 @@ class ProfileReader {
     return fresh;
   }
 
-  bool ReadTruncated(ProfileView* view) {
-    for (EventTypeId type : table_.EventTypesOf(row_)) {
-      if (type.value >= schema_.event_types.size()) return false;
-      if (table_.IsTruncated(row_, type)) view->truncated_event_types.push_back(schema_.event_types[type.value].name);
+  void ReadTruncated(ProfileView* view) {
+    // What fell out stays out, also when time has taken the rest.
+    for (const EventTypeSchema& type : schema_.event_types) {
+      if (!type.dropped && table_.IsTruncated(row_, type.id)) view->truncated_event_types.push_back(type.name);
     }
     std::ranges::sort(view->truncated_event_types);
-    return true;
   }
 
   bool ReadEverything(ProfileView* view) {

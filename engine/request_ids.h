@@ -20,6 +20,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "storage/status.h"
@@ -51,12 +52,10 @@ class RequestIds {
       const Answer* answer = std::any_cast<Answer>(&entry->answer);
       return answer ? StatusOr<Answer>(*answer) : StatusOr<Answer>(Reused(id));
     }
+    // Whoever repeats the request waits for its end, so there is one even where `work` throws.
+    Ending ending(this, entry);
     StatusOr<Answer> answer = work();
-    if (answer.ok()) {
-      End(entry, std::any(*answer), sizeof(Answer) + bytes(*answer));
-    } else {
-      End(entry, std::any(), 0);
-    }
+    if (answer.ok()) ending.Remember(std::any(*answer), sizeof(Answer) + bytes(*answer));
     return answer;
   }
 
@@ -71,6 +70,21 @@ class RequestIds {
     bool done = false;
     std::any answer;  // empty: failed without effect, forgotten
   };
+  // Ends the work on an entry: with its answer, or else, also where something was thrown, as failed.
+  class Ending {
+   public:
+    Ending(RequestIds* ids, std::shared_ptr<Entry> entry) : ids_(ids), entry_(std::move(entry)) {}
+    ~Ending() {
+      if (entry_) ids_->End(entry_, std::any(), 0);
+    }
+    Ending(const Ending&) = delete;
+    void Remember(std::any answer, size_t bytes) { ids_->End(std::exchange(entry_, nullptr), std::move(answer), bytes); }
+
+   private:
+    RequestIds* const ids_;
+    std::shared_ptr<Entry> entry_;
+  };
+
   // True: the caller does the work and calls End. False: `entry` is done and has an answer.
   StatusOr<bool> Begin(std::string_view id, std::string_view digest, std::shared_ptr<Entry>* entry);
   void End(const std::shared_ptr<Entry>& entry, std::any answer, size_t answer_bytes);

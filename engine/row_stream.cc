@@ -102,6 +102,7 @@ class RowStream final : public QueryStream {
 
   // One turn of the shard at hand; whether the chunk is full.
   StatusOr<bool> RunTurn(size_t bytes_max) {
+    if (IsPast(request_.selection.read.deadline_ns)) return DeadlinePassed();
     if (!scan_) scan_ = std::make_unique<StreamScan>(core_, shard_, query_, identifiers_, mark_);
     scan_->WriteTo(&builder_, bytes_max, request_.limit == 0 ? UINT64_MAX : request_.limit - sent_);
     uint64_t work = 0;

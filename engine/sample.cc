@@ -30,20 +30,24 @@ StatusOr<SampleAnswer> AnswerSample(Core& core, const SampleRequest& request) {
     return InvalidArgument("LIMIT", "size", fmt::format("a sample has 1 to {} profiles, not {}", kSampleSizeMax, request.size));
   }
   KORREL_ASSIGN_OR_RETURN(AnswerContext context, BeginAnswer(core, request.selection.read));
-  return UntilFresh<SampleAnswer>(core, [&](const CatalogRef& catalog) -> StatusOr<std::optional<SampleAnswer>> {
-    RankedQuestion question;
-    KORREL_ASSIGN_OR_RETURN(question.fields, CompileFields(*catalog, request.select, request.selection, "select"));
-    KORREL_ASSIGN_OR_RETURN(question.compiled, CompileQuestion(catalog, request.selection, question.fields));
-    question.seed = request.seed;
-    question.identifiers = IdentifierFilter::Make(request.identifier_types);
-    TopRows top(request.size);
-    uint64_t member_count = 0;
-    KORREL_ASSIGN_OR_RETURN(const TurnEnd end, RunRanked(core, question, &top, &context, &member_count));
-    if (end == TurnEnd::kStale) return std::nullopt;
-    SampleAnswer answer = AnswerOf(question, request, context, &top);
-    answer.member_count = member_count;
-    return answer;
-  });
+  return UntilFresh<SampleAnswer>(
+      core,
+      [&](const CatalogRef& catalog) -> StatusOr<std::optional<SampleAnswer>> {
+        RankedQuestion question;
+        KORREL_ASSIGN_OR_RETURN(question.fields, CompileFields(*catalog, request.select, request.selection, "select"));
+        KORREL_ASSIGN_OR_RETURN(question.compiled, CompileQuestion(catalog, request.selection, question.fields));
+        question.seed = request.seed;
+        question.identifiers = IdentifierFilter::Make(request.identifier_types);
+        TopRows top(request.size);
+        uint64_t member_count = 0;
+        KORREL_ASSIGN_OR_RETURN(const TurnEnd end,
+                                RunRanked(core, question, request.selection.read.deadline_ns, &top, &context, &member_count));
+        if (IsCut(end)) return std::nullopt;
+        SampleAnswer answer = AnswerOf(question, request, context, &top);
+        answer.member_count = member_count;
+        return answer;
+      },
+      request.selection.read.deadline_ns);
 }
 
 }  // namespace korrel

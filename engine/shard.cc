@@ -51,18 +51,16 @@ Status ApplyAttributes(ProfileTable& table, Row row, const ProfileChange& change
   return absl::OkStatus();
 }
 
-StatusOr<uint32_t> ApplyEvents(ProfileTable& table, Row row, const ProfileChange& change, const Schema& schema, uint32_t events_hard_max) {
-  uint32_t duplicates = 0;
+Status ApplyEvents(ProfileTable& table, Row row, const ProfileChange& change, const Schema& schema, uint32_t events_hard_max) {
   for (const EventChange& write : change.events) {
     const EventTypeSchema* type = EventTypeOf(schema, write.type);
     if (!type || !Fits(write.event, *type)) return Contradiction(change.profile, "an event that fits no type");
     if (table.AddEvent(row, *type, write.event, events_hard_max).result == ProfileTable::AddEventResult::kDuplicate) {
-      ++duplicates;
-    } else {
-      table.NoteActivity(row, write.event.time_us, change.now_us);
+      return Contradiction(change.profile, "an event that is held already");
     }
+    table.NoteActivity(row, write.event.time_us, change.now_us);
   }
-  return duplicates;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -86,10 +84,8 @@ uint64_t WorkOf(const ProfileChange& change) {
   return work;
 }
 
-void Shard::DropExpiredEvents(Row row, const Schema& schema, int64_t now_us) {
-  for (const EventTypeSchema& type : schema.event_types) {
-    if (type.retention_us && table.History(row, type.id)) table.RemoveEventsUpTo(row, type.id, now_us - *type.retention_us);
-  }
+void Shard::FreeEventsThatAreOut(Row row, const Schema& schema, int64_t now_us) {
+  for (EventTypeId type : table.EventTypesOf(row)) table.FreeEventsThatAreOut(row, schema.event_types[type.value], now_us);
 }
 
 StatusOr<Shard::Applied> Shard::Apply(const ProfileChange& change, const Schema& schema, uint32_t events_hard_max, Identity* identity) {
@@ -110,9 +106,9 @@ StatusOr<Shard::Applied> Shard::Apply(const ProfileChange& change, const Schema&
     identity->Confirm({identifier.type, identifier.text}, change.profile);
   }
   if (change.event_time_us) table.NoteActivity(*row, *change.event_time_us, change.now_us);
-  if (!change.events.empty()) DropExpiredEvents(*row, schema, change.now_us);
+  if (!change.events.empty()) FreeEventsThatAreOut(*row, schema, change.now_us);
   KORREL_RETURN_IF_ERROR(ApplyAttributes(table, *row, change, schema));
-  KORREL_ASSIGN_OR_RETURN(uint32_t duplicates, ApplyEvents(table, *row, change, schema, events_hard_max));
+  KORREL_RETURN_IF_ERROR(ApplyEvents(table, *row, change, schema, events_hard_max));
   for (const MemberChange& member : change.members) {
     if (member.is_member) {
       table.AddMember(member.segment, *row, member.expires_us);
@@ -120,7 +116,7 @@ StatusOr<Shard::Applied> Shard::Apply(const ProfileChange& change, const Schema&
       table.RemoveMember(member.segment, *row);
     }
   }
-  return Applied{row, duplicates};
+  return Applied{row};
 }
 
 }  // namespace korrel

@@ -31,16 +31,15 @@ struct Shard {
   Position applied;    // newest position whose mutation this shard applied; guarded by lock
 
   struct Applied {
-    std::optional<Row> row;   // nullopt: the profile ended
-    uint32_t duplicates = 0;  // events that were there already
+    std::optional<Row> row;  // nullopt: the profile ended
   };
   // Applies a change that was checked. `schema` is the catalog's at this place of the log. Call under the lock, exclusive; then
   // append to the log and SetVersion, still under it.
   // A change that cannot be applied here contradicts what was checked or logged: kInternal, and the caller gives up.
   StatusOr<Applied> Apply(const ProfileChange& change, const Schema& schema, uint32_t events_hard_max, Identity* identity);
 
-  // Frees what the declared retentions have made invisible at now: a duplicate is one of an event that is held.
-  void DropExpiredEvents(Row row, const Schema& schema, int64_t now_us);
+  // Frees what retention and max_events have put out at now: only what is held makes a duplicate, or counts towards a limit.
+  void FreeEventsThatAreOut(Row row, const Schema& schema, int64_t now_us);
 };
 
 // Which of `shard_count` (a power of two) shards holds the profile.

@@ -9,21 +9,31 @@ namespace {
 
 Status InAttribute(const Status& status, size_t index) { return PrefixField(status, fmt::format("attributes[{}].", index)); }
 
-// An attribute written more than once in one write: each operation sees what the one before left. Tried on a table of one row that
-// holds the attribute as it is.
-Status TryInOrder(const ProfileTable& table, std::optional<Row> row, const ProfileChange& change, const Schema& schema) {
+// The attribute as the row has it, with the time of its newest set or unset.
+Status CopyAttribute(const ProfileTable& from, Row row, const AttributeSchema& attribute, ProfileTable* to, Row to_row) {
+  const AttributeColumn* column = from.column(attribute.id);
+  bool present = column && column->Has(row);
+  ProfileTable::WriteStamp stamp = from.StampOf(row, attribute.id);
+  if (!present && stamp.time_us == INT64_MIN) return absl::OkStatus();
+  AttributeOperation operation = present ? AttributeOperation::kSet : AttributeOperation::kUnset;
+  return to->Write(to_row, attribute, operation, present ? column->Get(row) : Value(), stamp.time_us, stamp.source).status();
+}
+
+// Does the writes on a table of one row that holds what they look at: each operation sees what the one before left, and the profile's
+// bytes are counted as they will be.
+Status TryInOrder(const ProfileTable& table, std::optional<Row> row, const ProfileChange& change, const Schema& schema, bool whole_row) {
   ProfileTable trial(nullptr);
   Row trial_row = trial.AddRow(change.profile);
-  std::vector<AttributeId> copied;
+  std::vector<bool> copied(schema.attributes.size(), whole_row);
+  for (size_t i = 0; row && whole_row && i < schema.attributes.size(); ++i) {
+    KORREL_RETURN_IF_ERROR(CopyAttribute(table, *row, schema.attributes[i], &trial, trial_row));
+  }
   for (size_t i = 0; i < change.attributes.size(); ++i) {
     const AttributeChange& write = change.attributes[i];
     const AttributeSchema& attribute = schema.attributes[write.attribute.value];
-    const AttributeColumn* column = row ? table.column(attribute.id) : nullptr;
-    if (column && column->Has(*row) && std::find(copied.begin(), copied.end(), attribute.id) == copied.end()) {
-      copied.push_back(attribute.id);
-      ProfileTable::WriteStamp stamp = table.StampOf(*row, attribute.id);
-      Status status = trial.Write(trial_row, attribute, AttributeOperation::kSet, column->Get(*row), stamp.time_us, stamp.source).status();
-      if (!status.ok()) return InAttribute(status, i);
+    if (row && !copied[attribute.id.value]) {
+      KORREL_RETURN_IF_ERROR(CopyAttribute(table, *row, attribute, &trial, trial_row));
+      copied[attribute.id.value] = true;
     }
     Status status = trial.Write(trial_row, attribute, write.operation, write.value, write.event_time_us, write.source).status();
     if (!status.ok()) return InAttribute(status, i);
@@ -40,61 +50,34 @@ bool WritesOneTwice(const std::vector<AttributeChange>& changes) {
   return std::adjacent_find(ids.begin(), ids.end()) != ids.end();
 }
 
-size_t TextBytes(const Value& value) {
-  if (const auto* text = std::get_if<std::string>(&value)) return text->size();
-  size_t bytes = 0;
+// What the value can add to a row at most.
+size_t BytesAtMost(const Value& value) {
+  constexpr size_t kNumberBytes = 8;
+  size_t bytes = kNumberBytes;
+  if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
   if (const auto* set = std::get_if<StringSet>(&value)) {
     for (const std::string& item : *set) bytes += item.size();
   }
   return bytes;
 }
 
-size_t StoredTextBytes(const AttributeColumn& column, Row row) {
-  if (column.type() == kStringType) return column.Text(row).size();
+// Whether the writes together could take the row over its limit, although each alone does not.
+bool MayOutgrowRow(const ProfileTable& table, std::optional<Row> row, const ProfileChange& change) {
   size_t bytes = 0;
-  if (column.type() == kSetType) {
-    for (Code code : column.SetCodes(row)) bytes += column.dictionary().Text(code).size();
-  }
-  return bytes;
-}
-
-// Adding up a row costs a look at every column, so small writes are taken on trust: kAttributesMax of them stay below the limit.
-bool MayOutgrowRow(const ProfileTable& table, Row row, const ProfileChange& change) {
-  constexpr size_t kSmallBytes = 64, kSmallSet = 16;
-  size_t bytes = 0;
-  for (const AttributeChange& write : change.attributes) {
-    bytes += TextBytes(write.value);
-    const AttributeColumn* column = write.operation == AttributeOperation::kAdd ? table.column(write.attribute) : nullptr;
-    if (column && column->Has(row) && column->type() == kSetType && column->SetCodes(row).size() >= kSmallSet) return true;
-  }
-  return bytes > kSmallBytes;
-}
-
-// The text a row would hold: what is stored and not replaced, and what comes.
-Status CheckRowBytes(const ProfileTable& table, Row row, const ProfileChange& change, const Schema& schema) {
-  std::vector<bool> replaced(schema.attributes.size());
-  size_t bytes = 0;
-  for (const AttributeChange& write : change.attributes) {
-    bytes += TextBytes(write.value);
-    if (write.operation == AttributeOperation::kSet) replaced[write.attribute.value] = true;
-  }
-  for (const AttributeSchema& attribute : schema.attributes) {
-    const AttributeColumn* column = replaced[attribute.id.value] ? nullptr : table.column(attribute.id);
-    if (column && column->Has(row)) bytes += StoredTextBytes(*column, row);
-  }
-  if (bytes <= kRowBytesMax) return absl::OkStatus();
-  return InvalidArgument("LIMIT", "attributes", fmt::format("the profile would hold {} bytes of text; at most {}", bytes, kRowBytesMax));
+  for (const AttributeChange& write : change.attributes) bytes += BytesAtMost(write.value);
+  if (row) bytes += table.ValueBytesAtMost(*row);
+  return bytes > kRowBytesMax;
 }
 
 }  // namespace
 
 Status CheckState(const ProfileTable& table, std::optional<Row> row, const ProfileChange& change, const Schema& schema) {
-  if (row && MayOutgrowRow(table, *row, change)) KORREL_RETURN_IF_ERROR(CheckRowBytes(table, *row, change, schema));
-  if (WritesOneTwice(change.attributes)) return TryInOrder(table, row, change, schema);
-  if (!row) return absl::OkStatus();  // nothing there that an operation could run into
+  if (change.attributes.empty()) return absl::OkStatus();
+  bool may_outgrow = MayOutgrowRow(table, row, change);
+  if (may_outgrow || WritesOneTwice(change.attributes)) return TryInOrder(table, row, change, schema, may_outgrow);
   for (size_t i = 0; i < change.attributes.size(); ++i) {
     const AttributeChange& write = change.attributes[i];
-    Status status = table.CheckWrite(*row, schema.attributes[write.attribute.value], write.operation, write.value);
+    Status status = table.CheckWrite(row, schema.attributes[write.attribute.value], write.operation, write.value);
     if (!status.ok()) return InAttribute(status, i);
   }
   return absl::OkStatus();

@@ -9,7 +9,14 @@ constexpr uint64_t kAloneWorkMax = 500'000;  // half a millisecond: below it, wa
 
 }  // namespace
 
-TurnEnd RunShards(Core& core, size_t n, const std::function<TurnEnd(size_t, uint64_t*)>& turn) {
+bool IsPast(int64_t deadline_ns) { return deadline_ns != 0 && std::chrono::steady_clock::now().time_since_epoch().count() >= deadline_ns; }
+
+Status DeadlinePassed() {
+  return MakeError(absl::StatusCode::kDeadlineExceeded, "DEADLINE", "", "the deadline passed before the answer was complete");
+}
+
+TurnEnd RunShards(Core& core, size_t n, int64_t deadline_ns, const std::function<TurnEnd(size_t, uint64_t*)>& run_turn) {
+  const auto turn = [&](size_t shard, uint64_t* work) { return IsPast(deadline_ns) ? TurnEnd::kExpired : run_turn(shard, work); };
   std::atomic<TurnEnd> ended{TurnEnd::kDone};  // its partner is itself: the first reason to stop wins, the others look at it
   auto run_shard = [&](size_t shard) {
     while (ended.load(std::memory_order_relaxed) == TurnEnd::kDone) {

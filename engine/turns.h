@@ -56,23 +56,31 @@ enum class TurnEnd : uint8_t {
   kDone,     // the shard is done
   kStale,    // the question's plans are older than the data; compile again
   kStopped,  // nothing more is wanted, of any shard
+  kExpired,  // nobody waits for the answer any more
 };
+// Whether the walk ended before it was complete: an attempt answers nullopt then, and UntilFresh says why.
+inline bool IsCut(TurnEnd end) { return end == TurnEnd::kStale || end == TurnEnd::kExpired; }
 
-// Takes turns on shards 0 … n-1 until each is done; answers kDone, or the kStale or kStopped that ended it. `turn(shard, &work)` runs
-// one turn and says what it cost. A question that looks smaller than half a millisecond stays on the calling thread.
-TurnEnd RunShards(Core& core, size_t n, const std::function<TurnEnd(size_t shard, uint64_t* work)>& turn);
+// Whether a deadline (CLOCK_MONOTONIC; 0: none) has passed. Housekeeping: it decides no answer, only whether there is one.
+bool IsPast(int64_t deadline_ns);
+Status DeadlinePassed();  // kDeadlineExceeded DEADLINE
 
-// Tries until the plans fit the data. `attempt(catalog)` compiles and asks; it answers nullopt where a plan was stale. A type that is
+// Takes turns on shards 0 … n-1 until each is done; answers kDone, or the kStale, kStopped or kExpired that ended it. `turn(shard,
+// &work)` runs one turn and says what it cost; the deadline is looked at between turns, so expired work ends within one. A question that looks smaller than half a millisecond stays on the calling thread.
+TurnEnd RunShards(Core& core, size_t n, int64_t deadline_ns, const std::function<TurnEnd(size_t shard, uint64_t* work)>& turn);
+
+// Tries until the plans fit the data. `attempt(catalog)` compiles and asks; it answers nullopt where a plan was stale or the deadline has passed. A type that is
 // being widened makes plans stale for as long as that takes, hence the growing pauses, together about a second.
-// Errors: those of `attempt`; kAborted REVISION_CHANGED where definitions would not stand still.
+// Errors: those of `attempt`; kDeadlineExceeded; kAborted REVISION_CHANGED where definitions would not stand still.
 template <class Answer, class Attempt>
-StatusOr<Answer> UntilFresh(Core& core, Attempt attempt) {
+StatusOr<Answer> UntilFresh(Core& core, Attempt attempt, int64_t deadline_ns = 0) {
   constexpr int kAttemptsMax = 64;
   for (int i = 0; i < kAttemptsMax; ++i) {
     if (i > 1) std::this_thread::sleep_for(std::chrono::milliseconds(i < 5 ? 1 << i : 16));
     StatusOr<std::optional<Answer>> answer = attempt(core.CurrentCatalog());
     if (!answer.ok()) return answer.status();
     if (answer->has_value()) return std::move(**answer);
+    if (IsPast(deadline_ns)) return DeadlinePassed();
   }
   return MakeError(absl::StatusCode::kAborted, "REVISION_CHANGED", "", "types kept changing while the question was asked; ask again");
 }

@@ -2,7 +2,7 @@
 //
 // The way of a batch of writes into the database, the same for profile writes, events, deletes and list changes:
 //
-//   bind (names → ids, values → stored types; the catalog grows where it must)
+//   bind (names → ids, values → stored types; where the catalog must grow, identity and duplicates are looked at first)
 //     → reserve log budget          no lock is held; refuse here
 //     → admit and claim, in order   the clock takes the events' times, identity finds or draws the profiles
 //     → by shard, in turns          under the shard's lock: check against state, apply, write the record, take the position

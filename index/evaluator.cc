@@ -12,7 +12,7 @@ namespace {
 
 const CompiledPlan& Compiled(const Plan& plan) { return static_cast<const CompiledPlan&>(plan); }
 
-constexpr uint32_t kExplainWords = 64;  // of a block at a time, so that one explanation takes turns
+constexpr uint32_t kExplainRowsMax = 4'096;  // at a time
 
 void ResizeFor(Type type, ValueVector* out) {
   out->type = type;
@@ -92,14 +92,15 @@ struct Evaluator::Impl {
   VectorMachine machine;
   BlockEvaluator bits;
 
-  void ExplainWords(uint32_t block, uint32_t first_row, uint32_t end_word, ExplainNode* into) {
-    Explainer explainer(plan, view, &bits, &machine);
-    ExplainNode part = explainer.ExplainWords(block, first_row / 64, end_word, first_row);
+  uint32_t ExplainRows(uint32_t block, uint32_t first_row, uint32_t end_row, ExplainNode* into) {
+    uint32_t end = 0;
+    ExplainNode part = Explainer(plan, view, &bits, &machine).ExplainRows(block, first_row, end_row, *meter, &end);
     if (into->text.empty()) {
       *into = std::move(part);
     } else {
       into->Merge(part);
     }
+    return end;
   }
 };
 
@@ -136,20 +137,20 @@ size_t Evaluator::Read(std::span<const Row> rows, ValueVector* out) {
 }
 
 void Evaluator::Explain(uint32_t block, ExplainNode* into) {
-  for (uint32_t row = 0; row < kBlockRows; row += kExplainWords * 64) impl_->ExplainWords(block, row, row / 64 + kExplainWords, into);
+  for (uint32_t row = 0; row < kBlockRows;) row = Explain(block, row, into);
 }
 
-// Words at a time, more when they were cheap: a word of rows is done whole.
+// One row at first, then as many as should cost half of what is left, going by those before: parts that are evaluated for rows
+// which a later part no longer reaches are evaluated again in the next turn.
 uint32_t Evaluator::Explain(uint32_t block, uint32_t first_row, ExplainNode* into) {
-  uint32_t row = first_row, words = 1;
+  uint32_t row = first_row, rows = 1;
   while (row < kBlockRows && (row == first_row || !impl_->meter->exhausted())) {
     const uint64_t before = impl_->meter->used();
-    const uint32_t end_word = std::min(kBlockWords, row / 64 + words);
-    impl_->ExplainWords(block, row, end_word, into);
-    row = end_word * 64;
-    const uint64_t used = impl_->meter->used() - before;
-    if (used < kTurnWorkUnits / 32) words = std::min(kExplainWords, words * 4);
-    if (used > kTurnWorkUnits / 8) words = std::max(1u, words / 2);
+    const uint32_t end = impl_->ExplainRows(block, row, std::min(kBlockRows, row + rows), into);
+    const double row_cost = static_cast<double>(std::max<uint64_t>(1, impl_->meter->used() - before)) / (end - row);
+    const double affordable = static_cast<double>(impl_->meter->left()) / (2 * row_cost);
+    rows = std::clamp(static_cast<uint32_t>(std::min<double>(affordable, kExplainRowsMax)), 1u, std::min(4 * rows, kExplainRowsMax));
+    row = end;
   }
   return row;
 }

@@ -98,20 +98,25 @@ Posting::Container Posting::Block(uint32_t block) const {
 
 void Posting::OrInto(uint32_t block, uint64_t* words) const { Expand(Block(block), words); }
 
-void Posting::Expand(const Container& container, uint64_t* words) {
+void Posting::Expand(const Container& container, uint64_t* words, uint32_t first_word, uint32_t end_word) {
+  const uint32_t first_row = first_word * 64, end_row = end_word * 64;
   switch (container.kind) {
     case Container::Kind::kEmpty:
       break;
     case Container::Kind::kBits:
-      for (uint32_t i = 0; i < kBlockWords; ++i) words[i] |= container.bits[i];
+      for (uint32_t i = first_word; i < end_word; ++i) words[i] |= container.bits[i];
       break;
-    case Container::Kind::kArray:
-      for (uint32_t i = 0; i < container.size; ++i) words[container.values[i] / 64] |= uint64_t{1} << (container.values[i] % 64);
+    case Container::Kind::kArray: {
+      const uint16_t* const end = container.values + container.size;
+      for (const uint16_t* row = std::lower_bound(container.values, end, first_row); row != end && *row < end_row; ++row)
+        words[*row / 64] |= uint64_t{1} << (*row % 64);
       break;
+    }
     case Container::Kind::kRuns:
       for (uint32_t i = 0; i < container.size; ++i) {
-        const uint32_t first = container.values[2 * i];
-        SetRun(first, first + container.values[2 * i + 1], words);
+        const uint32_t first = std::max<uint32_t>(container.values[2 * i], first_row);
+        const uint32_t end = std::min<uint32_t>(container.values[2 * i] + container.values[2 * i + 1] + 1u, end_row);
+        if (first < end) SetRun(first, end - 1, words);
       }
       break;
   }

@@ -38,8 +38,8 @@ class Posting {
   Container Block(uint32_t block) const;
   // Ors the block into kBlockWords words.
   void OrInto(uint32_t block, uint64_t* words) const;
-  // Ors a container into kBlockWords words.
-  static void Expand(const Container& container, uint64_t* words);
+  // Ors words [first_word, end_word) of a container into those of a block's words; others are not touched.
+  static void Expand(const Container& container, uint64_t* words, uint32_t first_word = 0, uint32_t end_word = kBlockWords);
   size_t MemoryBytes() const;
 
  private:

@@ -41,10 +41,12 @@ std::string CheckDuration(const std::string& text) {
   return us && *us > 0 ? "" : "'" + text + "' is not a duration such as 366d or 12h";
 }
 
+constexpr uint32_t kShardsMax = 1'024;  // the engine's
+
 std::string CheckShards(const std::string& text) {
   uint32_t shards = 0;
-  bool ok = CLI::detail::lexical_cast(text, shards) && std::has_single_bit(shards) && shards <= 4'096;
-  return ok ? "" : "'" + text + "' is not a power of two from 1 to 4096";
+  bool ok = CLI::detail::lexical_cast(text, shards) && std::has_single_bit(shards) && shards <= kShardsMax;
+  return ok ? "" : "'" + text + "' is not a power of two from 1 to 1024";
 }
 
 std::string CheckListen(const std::string& text) {
@@ -68,7 +70,7 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
       ->type_name("HOST:PORT")
       ->check(CheckListen);
   app.add_flag("--in-memory", in_memory, "Keep everything in memory; the only mode of this version, so it may be left out");
-  app.add_option("--shards", options.shards, "Parts the profiles are spread over, a power of two (default: four per core)")
+  app.add_option("--shards", options.shards, "Parts the profiles are spread over, a power of two up to 1024 (default: four per core)")
       ->type_name("N")
       ->check(CheckShards);
   app.add_option("--clock", options.clock, "`system` follows the machine; `replay` follows the newest event")

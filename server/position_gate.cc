@@ -22,10 +22,7 @@ Status NotReached(Position wanted, Position last) {
 
 PositionGate::PositionGate(const Log* log) : log_(log), thread_([this] { Watch(); }) {}
 
-bool PositionGate::MustWait(Position position) const {
-  Position last = log_->Last();
-  return position > last && EpochOf(position) == EpochOf(last);
-}
+bool PositionGate::MustWait(Position position) const { return EpochOf(position) == log_->Epoch() && position > log_->Last(); }
 
 Status PositionGate::Wait(Position position, const CallContext& call, std::function<void(Status)> done) {
   {

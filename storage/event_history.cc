@@ -161,6 +161,16 @@ bool EventHistory::HasMessage(uint64_t message_hash, int64_t likely_time_us) con
   return HasMessage(message_hash);
 }
 
+bool EventHistory::HasMessageFrom(uint32_t begin, uint64_t message_hash) const {
+  if (const Directory* d = directory(); d && d->filter && !d->filter->MayHold(message_hash)) return false;
+  for (uint32_t end = size(); begin < end;) {
+    Place place = PlaceOf(begin);
+    if (place.chunk.HasMessage(message_hash, place.index, place.chunk.size())) return true;
+    begin += place.chunk.size() - place.index;
+  }
+  return false;
+}
+
 EventCell EventHistory::CellOf(uint32_t index, PropertyId property, Type type, const PropertyDictionaries& dictionaries) const {
   Place place = PlaceOf(index);
   EventChunk::Column column;

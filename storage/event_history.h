@@ -70,6 +70,8 @@ class EventHistory {
   bool HasMessage(uint64_t message_hash) const;
   // The same, faster where the message is held at `likely_time_us`, as a repeated one is.
   bool HasMessage(uint64_t message_hash, int64_t likely_time_us) const;
+  // Among the events from index `begin` on.
+  bool HasMessageFrom(uint32_t begin, uint64_t message_hash) const;
 
   // Number of events with time < t, and with time <= t: binary searches.
   uint32_t LowerBound(int64_t time_us) const;

@@ -87,8 +87,8 @@ class ProfileTable {
   // Converts the whole column (see AttributeColumn::Become). No column: nothing.
   void WidenColumn(AttributeId id, Type type);
   bool CanWidenColumn(AttributeId id, Type type) const;
-  // Rebuilds a column value by value for `attribute retype`; a value that does not convert becomes absent if `drop_failing`,
-  // else stops everything. Returns how many converted and the first few rows that did not.
+  // Rebuilds a column value by value for `attribute retype`; with `only_check` nothing changes, else what does
+  // not convert becomes absent. Returns how many converted and the first few rows that did not.
   struct RetypeResult {
     uint64_t converted = 0, failed = 0;
     std::vector<Row> failing_sample;  // at most 10
@@ -100,14 +100,16 @@ class ProfileTable {
     bool changed = false;     // the stored value differs from before
     bool superseded = false;  // an older set or unset lost to a newer one; nothing changed
   };
-  // Whether Write would succeed, without doing it: the same errors. Used to keep a profile write whole.
-  Status CheckWrite(Row row, const AttributeSchema& attribute, AttributeOperation operation, const Value& value) const;
+  // Whether Write would succeed, without doing it: the same errors. Used to keep a profile write whole. nullopt: of a row that begins.
+  Status CheckWrite(std::optional<Row> row, const AttributeSchema& attribute, AttributeOperation operation, const Value& value) const;
   // Applies one operation by the rules of the write times. `value` already converted to attribute.type (for add/remove: a set
   // or one string; for unset: ignored). increment: adds exactly; absent counts as 0 of the type. min, max: absent takes the
   // value. add on absent makes the set. Errors: kInvalidArgument TYPE_CLASH (operation does not fit the type), FIELD (overflow,
   // set too large); nothing changed.
   StatusOr<WriteOutcome> Write(Row row, const AttributeSchema& attribute, AttributeOperation operation, const Value& value,
                                int64_t event_time_us, SourceId source);
+  // At least as many bytes as all values of the row take by the count that kRowBytesMax limits. A row of short values is not looked at.
+  size_t ValueBytesAtMost(Row row) const;
   struct WriteStamp {
     int64_t time_us = 0;  // of the newest set; INT64_MIN: never set, only other operations
     SourceId source;
@@ -130,6 +132,10 @@ class ProfileTable {
   const RowBits* TruncatedRows(EventTypeId type) const;  // nullptr: nobody
   // Largest |unscaled| or |int| and whether a double was ever stored: whether all stored values of a property convert exactly.
   bool CanWidenProperty(EventTypeId type, PropertyId property, Type to) const;
+  // Whether the row holds an event of any type with the same non-zero message_hash, of those that are not out at now.
+  bool HoldsMessage(Row row, const EventToAdd& event, const Schema& schema, int64_t now_us) const;
+  // Frees what the type's declared retention and max_events have put out at now: nobody can see it any more.
+  void FreeEventsThatAreOut(Row row, const EventTypeSchema& type, int64_t now_us);
   // Frees events at or before `time_us` of one row and type.
   void RemoveEventsUpTo(Row row, EventTypeId type, int64_t time_us);
   uint64_t event_count() const;

@@ -96,23 +96,51 @@ bool ProfileTable::CanWidenProperty(EventTypeId type, PropertyId property, Type 
   return state->bounds[property.value].CanWiden(to);
 }
 
-void ProfileTable::RemoveEventsUpTo(Row row, EventTypeId type, int64_t time_us) {
-  HistoryList& histories = impl_->Data(row).histories;
+namespace {
+
+// The first event that is not out at now; those before it are only waiting to be freed.
+uint32_t FirstHeld(const EventHistory& history, const EventTypeSchema& type, int64_t now_us) {
+  uint32_t first = 0;
+  int64_t oldest_gone;
+  if (type.retention_us && !__builtin_sub_overflow(now_us, *type.retention_us, &oldest_gone)) first = history.UpperBound(oldest_gone);
+  if (type.max_events && history.size() > *type.max_events) first = std::max(first, history.size() - *type.max_events);
+  return first;
+}
+
+}  // namespace
+
+bool ProfileTable::HoldsMessage(Row row, const EventToAdd& event, const Schema& schema, int64_t now_us) const {
+  if (event.message_hash == 0) return false;
+  for (const HistoryList::Entry& entry : impl_->Data(row).histories.entries()) {
+    if (!entry.history.HasMessage(event.message_hash, event.time_us)) continue;
+    uint32_t first = FirstHeld(entry.history, schema.event_types[entry.type.value], now_us);
+    if (first == 0 || entry.history.HasMessageFrom(first, event.message_hash)) return true;
+  }
+  return false;
+}
+
+void ProfileTable::Impl::RemoveOldestEvents(Row row, EventTypeId type, uint32_t count) {
+  HistoryList& histories = Data(row).histories;
   EventHistory* history = histories.Find(type);
-  if (!history) return;
-  uint32_t count = history->UpperBound(time_us);
-  impl_->event_count -= count;
+  event_count -= count;
   if (count == history->size()) histories.Remove(type);
   else if (count > 0) history->RemoveOldest(count);
+}
+
+void ProfileTable::FreeEventsThatAreOut(Row row, const EventTypeSchema& type, int64_t now_us) {
+  const EventHistory* history = History(row, type.id);
+  if (history) impl_->RemoveOldestEvents(row, type.id, FirstHeld(*history, type, now_us));
+}
+
+void ProfileTable::RemoveEventsUpTo(Row row, EventTypeId type, int64_t time_us) {
+  const EventHistory* history = History(row, type);
+  if (history) impl_->RemoveOldestEvents(row, type, history->UpperBound(time_us));
 }
 
 uint64_t ProfileTable::event_count() const { return impl_->event_count; }
 
 ProfileTable::VisibleRange ProfileTable::Visible(const EventHistory& history, const EventTypeSchema& type, int64_t now_us) {
-  VisibleRange range{0, history.UpperBound(now_us)};
-  int64_t oldest_gone;
-  if (type.retention_us && !__builtin_sub_overflow(now_us, *type.retention_us, &oldest_gone)) range.begin = history.UpperBound(oldest_gone);
-  if (type.max_events && history.size() > *type.max_events) range.begin = std::max(range.begin, history.size() - *type.max_events);
+  VisibleRange range{FirstHeld(history, type, now_us), history.UpperBound(now_us)};
   range.begin = std::min(range.begin, range.end);
   return range;
 }

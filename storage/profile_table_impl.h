@@ -116,10 +116,12 @@ struct ProfileTable::Impl {
   AttributeColumn* Column(AttributeId id) const { return id.value < columns.size() ? columns[id.value].get() : nullptr; }
   EventTypeState* Events(EventTypeId type) const { return type.value < event_types.size() ? event_types[type.value].get() : nullptr; }
 
+  void RemoveOldestEvents(Row row, EventTypeId type, uint32_t count);  // the row has a history of the type
+
   // Writes; profile_table_writes.cc.
-  Status PlanWrite(Row row, const AttributeSchema& attribute, AttributeOperation operation, const Value& value, Value* computed,
-                   const Value** result) const;
-  Status CheckRowBytes(Row row, AttributeId changed, const Value& value) const;
+  Status PlanWrite(std::optional<Row> row, const AttributeSchema& attribute, AttributeOperation operation, const Value& value,
+                   Value* computed, const Value** result) const;
+  Status CheckRowBytes(std::optional<Row> row, AttributeId changed, const Value& value) const;
   bool NeedsByteCount(Row row, size_t value_bytes) const;
 
   // Write times; profile_table_stamps.cc.

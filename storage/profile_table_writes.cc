@@ -118,19 +118,19 @@ bool ProfileTable::Impl::NeedsByteCount(Row row, size_t value_bytes) const {
   return value_bytes > kShortValueBytes || HasFlag(row, kHasLongValue) || text_columns > kShortColumnsMax / 2;
 }
 
-Status ProfileTable::Impl::CheckRowBytes(Row row, AttributeId changed, const Value& value) const {
+Status ProfileTable::Impl::CheckRowBytes(std::optional<Row> row, AttributeId changed, const Value& value) const {
   size_t bytes = TextBytes(value);
-  if (bytes == 0 || !NeedsByteCount(row, bytes)) return absl::OkStatus();
+  if (bytes == 0 || !row || !NeedsByteCount(*row, bytes)) return absl::OkStatus();
   for (const auto& column : columns)
-    if (column && column->id() != changed) bytes += column->ValueBytes(row);
+    if (column && column->id() != changed) bytes += column->ValueBytes(*row);
   if (bytes <= kRowBytesMax) return absl::OkStatus();
   return InvalidArgument("LIMIT", "value",
                          fmt::format("the profile's attributes would take {} bytes, over the limit of {}", bytes, kRowBytesMax));
 }
 
 // What the attribute holds after the operation: *result, which is `value` itself or made in *computed.
-Status ProfileTable::Impl::PlanWrite(Row row, const AttributeSchema& attribute, AttributeOperation operation, const Value& value,
-                                     Value* computed, const Value** result) const {
+Status ProfileTable::Impl::PlanWrite(std::optional<Row> row, const AttributeSchema& attribute, AttributeOperation operation,
+                                     const Value& value, Value* computed, const Value** result) const {
   const AttributeColumn* column = Column(attribute.id);
   Type stored = column ? column->type() : attribute.type;
   if (stored != attribute.type || !Fits(operation, attribute.type, TypeOf(value))) return Clash(attribute, operation, TypeOf(value));
@@ -139,13 +139,23 @@ Status ProfileTable::Impl::PlanWrite(Row row, const AttributeSchema& attribute, 
     *computed = Value();
     *result = computed;
   } else if (operation != AttributeOperation::kSet) {
-    KORREL_ASSIGN_OR_RETURN(*computed, Computed(attribute, operation, column ? column->Get(row) : Value(), value));
+    KORREL_ASSIGN_OR_RETURN(*computed, Computed(attribute, operation, column && row ? column->Get(*row) : Value(), value));
     *result = computed;
   }
   return CheckRowBytes(row, attribute.id, **result);
 }
 
-Status ProfileTable::CheckWrite(Row row, const AttributeSchema& attribute, AttributeOperation operation, const Value& value) const {
+size_t ProfileTable::ValueBytesAtMost(Row row) const {
+  // A number takes 8 bytes, less than a short text may.
+  if (!impl_->NeedsByteCount(row, 0)) return impl_->text_columns * kShortValueBytes + impl_->columns.size() * 8;
+  size_t bytes = 0;
+  for (const auto& column : impl_->columns)
+    if (column) bytes += column->ValueBytes(row);
+  return bytes;
+}
+
+Status ProfileTable::CheckWrite(std::optional<Row> row, const AttributeSchema& attribute, AttributeOperation operation,
+                                const Value& value) const {
   Value computed;
   const Value* result;
   return impl_->PlanWrite(row, attribute, operation, value, &computed, &result);

@@ -22,7 +22,15 @@ constexpr char kDescription[] = R"(korrel asks and feeds a Korrel server.
 constexpr char kFooter[] = R"(
 'korrel COMMAND --help' teaches a command, with an example.
 The server is --server, else $KORREL_SERVER, else 127.0.0.1:7650.
-Exit codes: 0 done; 1 refused, rejected rows or a server error; 2 wrong usage.)";
+Exit codes: 0 done; 1 refused, rejected rows, a server error or an answer that could not be written; 2 wrong usage.)";
+
+// The exit code, once all that was printed has left this process: an answer lost on a full disk must not pass for one given.
+int Flushed(int code, std::ostream& out, std::ostream& err) {
+  out.flush();
+  if (out) return code;
+  err << "error: the output could not be written; the disk may be full, or standard output is closed\n";
+  return code == kDone ? kRefused : code;
+}
 
 }  // namespace
 
@@ -90,6 +98,7 @@ StatusOr<absl::TimeZone> CatalogZone(Client* client) {
 
 StatusOr<int64_t> ParseTimeOption(std::string_view option, std::string_view text, const absl::TimeZone& zone) {
   const auto us = ParseTimeUs(text, DateFormat::kYearFirst, zone);
+  if (us == kTimeNotGiven) return InvalidArgument("USAGE", "", fmt::format("{}: '{}' is {}", option, text, kTimeNotGivenProblem));
   if (us) return *us;
   return InvalidArgument("USAGE", "", fmt::format("{}: '{}' is not a time; write 2017-03-01T12:00:00Z or 2017-03-01", option, text));
 }
@@ -180,12 +189,10 @@ int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error, out, err) == 0 ? kDone : kWrongUsage;
+    return Flushed(app.exit(error, out, err) == 0 ? kDone : kWrongUsage, out, err);
   }
   context.format = format == "json" ? OutputFormat::kJson : format == "csv" ? OutputFormat::kCsv : OutputFormat::kTable;
-  const int code = chosen ? chosen() : kWrongUsage;
-  out.flush();
-  return code;
+  return Flushed(chosen ? chosen() : kWrongUsage, out, err);
 }
 
 }  // namespace korrel::cli

@@ -2,7 +2,7 @@
 //
 // The `korrel` command line: what every command shares, and Run, which is main without a process.
 //
-// Exit codes: 0 done; 1 refused, rejected rows or a server error, with the message on `err`; 2 wrong usage.
+// Exit codes: 0 done; 1 refused, rejected rows, a server error, or `out` failed, with the message on `err`; 2 wrong usage.
 #pragma once
 
 #include <functional>
@@ -61,7 +61,7 @@ void AddApplyCommand(CLI::App* app, Context* context, Command* chosen);
 
 // The catalog's time zone, for times typed without one.
 StatusOr<absl::TimeZone> CatalogZone(Client* client);
-// A time as typed: RFC 3339 or a date, in `zone` where it has none. `option` names it in the error.
+// A time as typed: RFC 3339 or a date, in `zone` where it has none. `option` names it in the error. Never 0 (kTimeNotGiven).
 StatusOr<int64_t> ParseTimeOption(std::string_view option, std::string_view text, const absl::TimeZone& zone);
 
 // "value", or "partition:value".

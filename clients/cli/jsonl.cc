@@ -146,6 +146,7 @@ bool JsonLinesParser::State::ReadObject(ondemand::object object, int depth, Row*
     ondemand::field field;
     std::string_view name;
     if (Failed(std::move(element).get(field)) || Failed(field.unescaped_key().get(name))) return false;
+    if (name.empty()) return Refuse(length == 0 ? "a name is empty" : fmt::format("a name inside '{}' is empty", path));
     if (length > 0) path += '.';
     path += name;
     if (!ReadValue(field.value(), depth, row)) return false;

@@ -13,7 +13,8 @@
 namespace korrel::cli {
 namespace {
 
-constexpr size_t kTableRowsAtOnce = 2'000;  // what the widths of a streamed table are taken from
+constexpr uint64_t kOrderedMax = 1'000'000;  // the most an ordered query answers
+constexpr size_t kTableRowsAtOnce = 2'000;   // what the widths of a streamed table are taken from
 
 StatusOr<v1::Selection> MakeSelection(Client* client, const SelectionOptions& options) {
   // On the wire no expression is everybody; typed, it is an empty variable of a script more often than a wish.
@@ -118,16 +119,22 @@ Status PrintQuery(const Context& context, Client* client, const QueryOptions& op
     request.mutable_order_by()->set_by(options.order_by);
     request.mutable_order_by()->set_descending(options.descending);
   }
-  request.set_limit(options.limit);
+  const bool all_ordered = options.limit == 0 && !options.order_by.empty();  // an ordered query must have a limit
+  request.set_limit(all_ordered ? kOrderedMax : options.limit);
   const auto reader = client->Query(std::move(request));
   QueryPrinter printer(context);
   v1::QueryResponse response;
+  uint64_t printed = 0;
   while (true) {
     KORREL_ASSIGN_OR_RETURN(const bool more, reader->Next(&response));
     if (!more) break;
     KORREL_RETURN_IF_ERROR(printer.Print(response, reader->schema()));
+    printed += static_cast<uint64_t>(response.profile_ids_size());
   }
   printer.Finish();
+  if (all_ordered && printed == kOrderedMax) {
+    context.err << "note: the answer ends at 1,000,000 profiles, the most an ordered query answers; more may match\n";
+  }
   WarnTruncated(context, response);
   return absl::OkStatus();
 }
@@ -276,7 +283,6 @@ void PutPlan(const v1::PlanNode& node, bool for_profile, int depth, JsonWriter* 
   json->BeginObject().Key("text").String(node.text()).Key("type").String(TypeName(FromWire(node.type(), 0)));
   if (for_profile) {
     json->Key("truth").Bool(node.truth()).Key("needed").String(node.needed()).Key("actual").Put(FromWire(node.actual()));
-    json->Key("valid_until_us").Time(node.valid_until_us());
   } else {
     json->Key("profile_count").Uint(node.profile_count()).Key("absent_count").Uint(node.absent_count());
     json->Key("blocks_read").Uint(node.blocks_read()).Key("blocks_pruned").Uint(node.blocks_pruned());
@@ -292,8 +298,7 @@ void PutPlan(const v1::PlanNode& node, bool for_profile, int depth, JsonWriter* 
 void AddPlanRows(const v1::PlanNode& node, bool for_profile, int depth, Table* table) {
   const std::string text = std::string(static_cast<size_t>(2 * depth), ' ') + node.text();
   if (for_profile) {
-    table->Add({text, node.truth() ? "yes" : "no", node.needed(), GroupText(FromWire(node.actual())),
-                node.valid_until_us() == 0 ? "" : FormatTimestamp(Timestamp{node.valid_until_us()})});
+    table->Add({text, node.truth() ? "yes" : "no", node.needed(), GroupText(FromWire(node.actual()))});
   } else {
     table->Add({text, fmt::format("{}", node.profile_count()), fmt::format("{}", node.absent_count()), node.access(),
                 fmt::format("{}", node.blocks_read()), fmt::format("{}", node.blocks_pruned()),
@@ -309,7 +314,7 @@ Status PrintExplain(const Context& context, Client* client, const SelectionOptio
   request.set_profile(profile);
   KORREL_ASSIGN_OR_RETURN(const auto response, client->Explain(request));
   const bool for_profile = !profile.empty();
-  Table table(for_profile ? std::vector<std::string>{"part", "holds", "needed", "actual", "until"}
+  Table table(for_profile ? std::vector<std::string>{"part", "holds", "needed", "actual"}
                           : std::vector<std::string>{"part", "profiles", "absent", "access", "blocks read", "pruned", "µs"});
   AddPlanRows(response.plan(), for_profile, 0, &table);
   JsonWriter json;
@@ -370,7 +375,7 @@ void AddQuestionCommands(CLI::App* app, Context* context, Command* chosen) {
   command->add_option("--select", query->select, "attributes or expressions, separated by commas");
   command->add_option("--order-by", query->order_by, "attribute or expression; absent last, ties by profile id");
   command->add_flag("--descending", query->descending, "largest first");
-  command->add_option("--limit", query->limit, "at most so many");
+  command->add_option("--limit", query->limit, "at most so many (default: all; with --order-by 1,000,000, which is the most)");
   command->add_option("--identifiers", query->identifiers, "types of identifiers to show, * for all")->capture_default_str();
   command->callback([=] { *chosen = [=] { return RunQuery(*context, *query); }; });
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "clients/cli/time_text.h"
+
 namespace korrel::cli {
 namespace {
 
@@ -77,6 +79,7 @@ std::string RowTime(const ImportPlan& plan, Row* row, int64_t* us) {
     return fmt::format("{}: {}", name, problem);
   }
   if (!value.present) return fmt::format("{}: the row has no time", name);
+  if (value.number == kTimeNotGiven) return fmt::format("{}: the time is {}", name, kTimeNotGivenProblem);
   *us = value.number;
   return {};
 }
@@ -99,6 +102,14 @@ std::string RowBatch::ReadIdentifiers(const Row& row) {
   return any ? std::string() : "the row has no identifier";
 }
 
+// Several values are joined with ':'; one inside a value is escaped, so that different values never make the same id.
+static void AppendEscaped(std::string_view text, std::string* id) {
+  for (const char c : text) {
+    if (c == ':' || c == '\\') *id += '\\';
+    *id += c;
+  }
+}
+
 // The values of the message-id columns, or the digest of the file with the line, so that a second run finds everything there.
 std::string RowBatch::MessageId(const Row& row) const {
   std::string id;
@@ -107,7 +118,11 @@ std::string RowBatch::MessageId(const Row& row) const {
     const std::string_view text = CellAt(row, column).text;
     any |= !text.empty();
     if (column != plan_.message_ids.front()) id += ':';
-    id += text;
+    if (plan_.message_ids.size() == 1) {
+      id = text;
+    } else {
+      AppendEscaped(text, &id);
+    }
   }
   return any ? id : fmt::format("{}:{}", digest_, row.line);
 }

@@ -3,7 +3,8 @@
 // TextSource gives the text of a file, plain or gzip, as UTF-8 without a byte-order mark, piece by piece.
 //
 // Errors     Open: NOT_FOUND, or FAILED_PRECONDITION for what is not a regular file (import reads a file twice). Read: DATA_LOSS
-//            for a damaged or cut-off gzip file; the bytes read before it are given first.
+//            for a damaged or cut-off gzip file, and for one with other bytes behind its gzip data, naming file and byte; what was
+//            read before is given first.
 // Invariants Digest() is that of the unpacked bytes read so far, before any conversion: the same for x.csv and x.csv.gz.
 #pragma once
 

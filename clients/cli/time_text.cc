@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
 constexpr int64_t kDayUs = 86'400 * kSecondUs;
-constexpr int64_t kDurationMaxUs = 36'525 * kDayUs;  // 100 years
+constexpr int64_t kDurationMaxUs = 36'500 * kDayUs;  // 100 years, as in expressions
 
 // Reads a text from left to right; every step says whether it found what it wanted.
 class Cursor {

@@ -26,11 +26,17 @@ std::optional<DateFormat> ParseDateFormatName(std::string_view text);
 // kDayFirst and kMonthFirst also read year-first text, which cannot be mistaken.
 std::optional<int64_t> ParseTimeUs(std::string_view text, DateFormat format, const absl::TimeZone& zone);
 
+// On the wire 0 is "not given", mostly now: the instant 1970-01-01T00:00:00Z cannot be sent, and must not become another one.
+inline constexpr int64_t kTimeNotGiven = 0;
+inline constexpr std::string_view kTimeNotGivenProblem =
+    "1970-01-01T00:00:00Z, the one instant that cannot be given; one microsecond beside it can";
+
 // The formats among year-, day- and month-first that read the text as a time, one bit each (1 << DateFormat); 0 for none.
 // Unix counts are never guessed. `03.04.2017` is day-first, as wherever points are used.
 uint8_t DateFormatsOf(std::string_view text);
 
-// "1d12h", "90s", "10us": parts joined from large to small, a day of 86,400 s, at most 100 years. In microseconds.
+// "1d12h", "90s", "10us": parts joined from large to small, a day of 86,400 s, at most 100 years of 365 days, as in
+// expressions. In microseconds.
 std::optional<int64_t> ParseDurationUs(std::string_view text);
 // The inverse, in as few parts as possible from days down: "1200d", "36h" is "1d12h".
 std::string FormatDurationUs(int64_t us);

@@ -226,8 +226,7 @@ StatusOr<bool> QueryReader::Next(v1::QueryResponse* response) {
     const bool can_resume = received_ == 0 || !request_.resume_token().empty();
     if (status.error_code() != grpc::StatusCode::UNAVAILABLE || !can_resume || ++failures_ > kResumesMax) return FromGrpc(status);
     std::this_thread::sleep_for(kFirstPause * failures_);
-    if (limit_ > 0) request_.set_limit(limit_ - received_);  // what is still wanted
-    Start();
+    Start();  // with the same limit: the server counts it across resuming, and the token is bound to it
   }
   return false;
 }

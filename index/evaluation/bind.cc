@@ -177,51 +177,76 @@ bool BlockEvaluator::PostingsOf(AttributeId attribute, const std::vector<Code>& 
 }
 
 void BlockEvaluator::BindStringEquals(const Predicate& predicate, Bound* bound) {
+  const Dictionary& dictionary = bound->column->dictionary();
   std::vector<Code> codes;
-  for (std::string_view text : predicate.texts) {
-    const std::optional<Code> code = bound->column->dictionary().Find(text);
-    if (code && bound->column->dictionary().RowCount(*code) > 0) codes.push_back(*code);
-  }
   uint64_t rows = 0;
-  for (Code code : codes) rows += bound->column->dictionary().RowCount(code);
+  for (std::string_view text : predicate.texts) {
+    const std::optional<Code> code = dictionary.Find(text);
+    if (!code || dictionary.RowCount(*code) == 0) continue;
+    codes.push_back(*code);
+    rows += dictionary.RowCount(*code);
+  }
+  const bool others = predicate.op == Op::kNotEqual;
+  if (others) rows = bound->column->presence().count() - rows;
   bound->fraction = Part(rows, view_.table->live().count());
   std::vector<const Posting*> postings;
   if (codes.empty()) {
-    bound->access = Access::kNever;
+    bound->access = others ? Access::kBits : Access::kNever;  // present, whatever it is
   } else if (PostingsOf(predicate.attribute, codes, &postings)) {
-    bound->access = Access::kBits;
-    bound->sources = {{.postings = std::move(postings)}};
+    others ? UseAllBut(std::move(postings), bound) : UsePostings(std::move(postings), bound);
   } else {
-    bound->access = Access::kNarrowScan;
-    bound->cost = 0.3 * static_cast<double>(codes.size());
-    std::sort(codes.begin(), codes.end());
-    for (Code code : codes) bound->intervals.push_back({code.value, code.value});
+    ScanCodes(std::move(codes), others, bound);
   }
 }
 
-// Codes that rows hold, by whether the test holds for them.
+void BlockEvaluator::UsePostings(std::vector<const Posting*> postings, Bound* bound) {
+  bound->access = Access::kBits;
+  bound->sources = {{.postings = std::move(postings)}};
+}
+
+// Rows that have the attribute and are in none of the postings. Where all live rows have it, that needs no saying.
+void BlockEvaluator::UseAllBut(std::vector<const Posting*> postings, Bound* bound) {
+  bound->access = Access::kBits;
+  if (bound->column->presence().count() == view_.table->live().count()) bound->sources.clear();
+  bound->sources.push_back({.postings = std::move(postings), .complement = true});
+}
+
+// Looks for the codes in the column; others: for rows with any other one.
+void BlockEvaluator::ScanCodes(std::vector<Code> codes, bool others, Bound* bound) {
+  bound->access = Access::kNarrowScan;
+  bound->cost = 0.3 * static_cast<double>(codes.size());
+  bound->inverted = others;
+  std::sort(codes.begin(), codes.end());
+  for (Code code : codes) bound->intervals.push_back({code.value, code.value});
+}
+
+// Codes that rows hold, by whether the test holds for them: whichever of the two are fewer are looked for.
 void BlockEvaluator::BindCodes(const Predicate& predicate, const std::vector<Code>& holding, const std::vector<Code>& others,
                                Bound* bound) {
+  const bool absent_holds = predicate.absent_truth, few_hold = holding.size() <= others.size();
   std::vector<const Posting*> postings;
   if (holding.empty() || others.empty()) {
-    const bool same = holding.empty() == !predicate.absent_truth;  // for present and absent rows
+    const bool same = holding.empty() == !absent_holds;  // for present and absent rows
     if (same) {
-      bound->access = predicate.absent_truth ? Access::kAlways : Access::kNever;
+      bound->access = absent_holds ? Access::kAlways : Access::kNever;
     } else {
       bound->access = Access::kBits;
-      bound->sources[0].complement = predicate.absent_truth;
+      bound->sources[0].complement = absent_holds;
     }
-  } else if (!predicate.absent_truth && PostingsOf(predicate.attribute, holding, &postings)) {
-    bound->access = Access::kBits;
-    bound->sources = {{.postings = std::move(postings)}};
-  } else if (PostingsOf(predicate.attribute, others, &postings)) {
-    bound->access = Access::kBits;
-    if (predicate.absent_truth) bound->sources.clear();
-    bound->sources.push_back({.postings = std::move(postings), .complement = true});
-  } else if (holding.size() <= kPointsMax || predicate.value->type.kind == ValueKind::kBool) {
-    bound->access = Access::kNarrowScan;
-    bound->cost = 0.3 * static_cast<double>(holding.size());
-    for (Code code : holding) bound->intervals.push_back({code.value, code.value});
+    return;
+  }
+  for (const std::vector<Code>* looked_for : {few_hold ? &holding : &others, few_hold ? &others : &holding}) {
+    if (!PostingsOf(predicate.attribute, *looked_for, &postings)) continue;
+    // Rows without the attribute are in no posting: where the test takes them as it takes the codes that are looked for, all
+    // rows are told by the presence of the others.
+    const bool holds = looked_for == &holding;
+    holds == absent_holds ? UseAllBut(std::move(postings), bound) : UsePostings(std::move(postings), bound);
+    bound->complement = absent_holds;
+    return;
+  }
+  const std::vector<Code>& fewer = few_hold ? holding : others;
+  if (fewer.size() <= kPointsMax) {
+    ScanCodes(fewer, !few_hold, bound);
   } else {
     bound->access = Access::kCodeTable;
     bound->cost = work::kCodeRow;

@@ -13,6 +13,7 @@ constexpr uint64_t kSliceUnits = kTurnWorkUnits / 8;  // what a slice should cos
 
 uint32_t CountWords(const uint64_t* bits, uint32_t first, uint32_t end) { return kernel::Count(bits + first, end - first); }
 
+// Clears the bits of the rows from `row` on.
 void ClearFrom(uint32_t row, uint32_t end_word, uint64_t* bits) {
   uint32_t word = row / 64;
   if (word >= end_word) return;
@@ -54,10 +55,10 @@ uint32_t BlockEvaluator::Match(const Condition& condition, uint32_t block, uint3
     first_word_ = word;
     end_word_ = std::min(kBlockWords, word + slice_words_);
     first_row_ = std::max(first_row, word * 64);
+    end_row_ = end_word_ * 64;
     stop_row_ = kBlockRows;
     ++serial_;
-    std::copy(live + first_word_, live + end_word_, out + first_word_);
-    out[first_word_] &= ~uint64_t{0} << (first_row_ % 64);
+    CopyLive(out);
     uint32_t slice_count = Narrow(condition, out);
     if (stop_row_ < end_word_ * 64) {
       ClearFrom(stop_row_, end_word_, out);
@@ -81,18 +82,34 @@ uint32_t BlockEvaluator::Match(const Condition& condition, uint32_t block, uint3
   return end;
 }
 
-void BlockEvaluator::MatchAll(const Condition& condition, uint32_t block, uint32_t first_word, uint32_t end_word, uint64_t* bits) {
-  const uint64_t* live = view_.table->live().Block(block);
-  if (!live) return std::fill(bits + first_word, bits + end_word, 0);
+uint32_t BlockEvaluator::MatchRows(const Condition& condition, uint32_t block, uint32_t first_row, uint32_t end_row, bool may_stop,
+                                   uint64_t* bits) {
   block_ = block;
-  bounded_ = false;
-  first_word_ = first_word;
-  end_word_ = end_word;
-  first_row_ = first_word * 64;
+  bounded_ = may_stop;
+  first_word_ = first_row / 64;
+  end_word_ = (end_row + 63) / 64;
+  first_row_ = first_row;
+  end_row_ = end_row;
   stop_row_ = kBlockRows;
   ++serial_;
-  std::copy(live + first_word, live + end_word, bits + first_word);
+  if (!CopyLive(bits)) return end_row;
   Narrow(condition, bits);
+  if (stop_row_ >= end_row) return end_row;
+  ClearFrom(stop_row_, end_word_, bits);
+  return stop_row_;
+}
+
+// The live rows at hand; false: the block has none.
+bool BlockEvaluator::CopyLive(uint64_t* bits) const {
+  const uint64_t* live = view_.table->live().Block(block_);
+  if (!live) {
+    std::fill(bits + first_word_, bits + end_word_, 0);
+    return false;
+  }
+  std::copy(live + first_word_, live + end_word_, bits + first_word_);
+  bits[first_word_] &= ~uint64_t{0} << (first_row_ % 64);
+  ClearFrom(end_row_, end_word_, bits);
+  return true;
 }
 
 uint32_t BlockEvaluator::Narrow(const Condition& condition, uint64_t* bits) {
@@ -106,9 +123,7 @@ uint32_t BlockEvaluator::NarrowShared(const Condition& condition, uint64_t* bits
   if (!remembered.bits) remembered.bits = std::make_unique<Words>();
   uint64_t* all = remembered.bits->data();
   if (remembered.serial != serial_) {
-    const uint64_t* live = view_.table->live().Block(block_);
-    std::copy(live + first_word_, live + end_word_, all + first_word_);
-    all[first_word_] &= ~uint64_t{0} << (first_row_ % 64);
+    CopyLive(all);
     NarrowInner(condition, all);
     remembered.serial = serial_;
   }
@@ -138,6 +153,23 @@ uint32_t BlockEvaluator::AndOperands(const std::vector<kernel::BitOperand>& oper
   return kernel::AndCount({at_hand, operands.size()}, end_word_ - first_word_, bits + first_word_);
 }
 
+// The words at hand of a union of postings, or'ed together in scratch words.
+const uint64_t* BlockEvaluator::LayOut(const std::vector<const Posting*>& postings) {
+  uint64_t* joined = Scratch();
+  const uint32_t words = end_word_ - first_word_;
+  std::fill(joined + first_word_, joined + end_word_, 0);
+  for (const Posting* posting : postings) {
+    const Posting::Container container = posting->Block(block_);
+    if (container.kind == Posting::Container::Kind::kBits) {
+      kernel::OrInto(container.bits + first_word_, words, joined + first_word_);
+    } else {
+      Posting::Expand(container, joined, first_word_, end_word_);
+    }
+    meter_->Add(words / work::kBitWordsPerUnit + static_cast<uint64_t>(container.size) * words / kBlockWords);
+  }
+  return joined;
+}
+
 // Bitset containers and bitmaps are used where they lie; arrays, runs and unions are laid out in scratch words first.
 bool BlockEvaluator::AddOperands(const Bound& bound, bool complement, std::vector<kernel::BitOperand>* operands) {
   for (const BitSource& source : bound.sources) {
@@ -147,27 +179,10 @@ bool BlockEvaluator::AddOperands(const Bound& bound, bool complement, std::vecto
       words = source.rows->Block(block_);
     } else if (source.postings.size() == 1) {
       const Posting::Container container = source.postings[0]->Block(block_);
-      words = container.bits;
-      if (container.kind == Posting::Container::Kind::kArray || container.kind == Posting::Container::Kind::kRuns) {
-        uint64_t* expanded = Scratch();
-        std::fill(expanded, expanded + kBlockWords, 0);
-        Posting::Expand(container, expanded);
-        meter_->Add(kBlockWords / work::kBitWordsPerUnit + container.size);
-        words = expanded;
-      }
+      const bool lies_as_bits = container.kind == Posting::Container::Kind::kEmpty || container.kind == Posting::Container::Kind::kBits;
+      words = lies_as_bits ? container.bits : LayOut(source.postings);
     } else {
-      uint64_t* joined = Scratch();
-      std::fill(joined, joined + kBlockWords, 0);
-      for (const Posting* posting : source.postings) {
-        const Posting::Container container = posting->Block(block_);
-        if (container.kind == Posting::Container::Kind::kBits) {
-          kernel::OrInto(container.bits, kBlockWords, joined);
-        } else {
-          Posting::Expand(container, joined);
-        }
-        meter_->Add(kBlockWords / work::kBitWordsPerUnit + container.size);
-      }
-      words = joined;
+      words = LayOut(source.postings);
     }
     if (words) {
       operands->push_back({words, flip});
@@ -246,7 +261,7 @@ uint32_t BlockEvaluator::NarrowTest(const Predicate& predicate, Bound& bound, ui
   ScratchMark mark(this);
   uint64_t *absent = nullptr, *before = nullptr;
   const uint64_t* presence = bound.column ? bound.column->presence().Block(block_) : nullptr;
-  if (predicate.absent_truth) {
+  if (predicate.absent_truth && bound.access != Access::kBits) {  // bits know about absent rows
     absent = Scratch();
     std::copy(bits + first_word_, bits + end_word_, absent + first_word_);
     if (presence) AndOperands({{absent, false}, {presence, true}}, absent);

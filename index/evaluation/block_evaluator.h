@@ -29,8 +29,10 @@ class BlockEvaluator {
 
   // As Evaluator::Match.
   uint32_t Match(const Condition& condition, uint32_t block, uint32_t first_row, uint64_t* bits, uint32_t* matches);
-  // The condition over the live rows of words [first_word, end_word) of a block, whatever it costs; other words are not touched.
-  void MatchAll(const Condition& condition, uint32_t block, uint32_t first_word, uint32_t end_word, uint64_t* bits);
+  // The condition over the live rows [first_row, end_row) of a block, at least one row; words that hold none of them are not
+  // touched. Returns the end of the rows that are answered: end_row unless it may stop, which it does where the budget is used up,
+  // but not before the second row.
+  uint32_t MatchRows(const Condition& condition, uint32_t block, uint32_t first_row, uint32_t end_row, bool may_stop, uint64_t* bits);
 
   // How a predicate is answered in this shard, for explanations.
   std::string AccessOf(const Condition& leaf);
@@ -56,7 +58,7 @@ class BlockEvaluator {
     std::vector<RawInterval> intervals;
     std::vector<DoubleRange> doubles;
     std::shared_ptr<CodeTruth> truth;
-    bool inverted = false;
+    bool inverted = false;  // what the scan finds is left out
     const StaticList* list = nullptr;
     double cost = 1;      // units for one candidate
     double fraction = 1;  // of the candidates that pass, estimated
@@ -76,6 +78,9 @@ class BlockEvaluator {
   void BindStringEquals(const Predicate& predicate, Bound* bound);
   void BindCodeTest(const Predicate& predicate, Bound* bound);
   void BindCodes(const Predicate& predicate, const std::vector<Code>& holding, const std::vector<Code>& others, Bound* bound);
+  void UsePostings(std::vector<const Posting*> postings, Bound* bound);
+  void UseAllBut(std::vector<const Posting*> postings, Bound* bound);
+  void ScanCodes(std::vector<Code> codes, bool others, Bound* bound);
   void BindSetItems(const Predicate& predicate, Bound* bound);
   void KnowAllCodes(const Predicate& predicate, const AttributeColumn& column, CodeTruth* truth);
   bool PostingsOf(AttributeId attribute, const std::vector<Code>& codes, std::vector<const Posting*>* postings) const;
@@ -95,6 +100,8 @@ class BlockEvaluator {
   uint32_t NarrowOr(const Condition& condition, uint64_t* bits);
   uint32_t NarrowLeaf(const Condition& leaf, uint64_t* bits);
   uint32_t NarrowTest(const Predicate& predicate, Bound& bound, uint64_t* bits);
+  bool CopyLive(uint64_t* bits) const;
+  const uint64_t* LayOut(const std::vector<const Posting*>& postings);
   // Adds the sources as operands of a fused AND; false: one of them is empty here.
   bool AddOperands(const Bound& bound, bool complement, std::vector<kernel::BitOperand>* operands);
   uint32_t AndOperands(const std::vector<kernel::BitOperand>& operands, uint64_t* bits);
@@ -133,9 +140,9 @@ class BlockEvaluator {
   size_t scratch_used_ = 0;
   uint32_t slice_words_ = kBlockWords / 16;
 
-  // The words at hand, and the first row (of the block) that is not answered for want of budget.
+  // The words and rows at hand, and the first row (of the block) that is not answered for want of budget.
   uint32_t block_ = 0, first_word_ = 0, end_word_ = 0;
-  uint32_t first_row_ = 0, stop_row_ = kBlockRows;
+  uint32_t first_row_ = 0, end_row_ = 0, stop_row_ = kBlockRows;
   bool bounded_ = true;
   uint64_t serial_ = 0;
 };

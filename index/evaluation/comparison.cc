@@ -122,7 +122,7 @@ void VectorMachine::TextTest(const Term& term, Batch* batch, const uint8_t* acti
       const std::string_view text = texts.texts[i];
       meter_->Add(text.size() / work::kTextBytesPerUnit);
       if (term.op == Op::kContains) {
-        holds = parts->present[i] && text.find(parts->texts[i]) != text.npos;
+        holds = parts->present[i] && text::Contains(texts.texts[i], parts->texts[i]);
       } else if (term.op == Op::kLike) {
         holds = term.like->Matches(text);
       } else {

@@ -98,12 +98,14 @@ bool MakeStringEquals(const Term& term, Predicate* predicate) {
   if (term.op == Op::kIn) {
     predicate->value = term.inputs[0];
     predicate->texts = term.items->distinct_texts;
-  } else if (term.op == Op::kEqual) {
+  } else if (term.op == Op::kEqual || term.op == Op::kNotEqual) {
     const bool mirrored = !IsStored(*term.inputs[0]);
     const Term& constant = *term.inputs[mirrored ? 0 : 1];
     predicate->value = term.inputs[mirrored ? 1 : 0];
+    predicate->op = term.op;
     if (constant.op != Op::kConstant) return false;
     if (constant.type.kind == ValueKind::kString && constant.constant.present[0]) predicate->texts = {constant.constant.texts[0]};
+    if (term.op == Op::kNotEqual && predicate->texts.empty()) return false;  // nothing differs from an absent value
   } else {
     return false;
   }

@@ -22,7 +22,7 @@ struct Predicate {
     kPresence,      // a stored attribute is present
     kIntervals,     // a stored int, decimal or timestamp against row-free operands
     kDoubles,       // a stored double against row-free operands
-    kStringEquals,  // a stored string is one of a few constants
+    kStringEquals,  // a stored string is one of a few constants, or present and not the one (op kNotEqual)
     kCodeTest,      // any test of one stored string or bool: once per code
     kSetItems,      // a stored set against constants
     kIdentifier,    // has_identifier
@@ -36,7 +36,7 @@ struct Predicate {
   bool absent_truth = false;     // kCodeTest: whether it holds for rows without the attribute
   bool intervals_known = false;  // kIntervals: else made from operands that read now(), once per turn
   IntervalSet intervals;
-  Op op = Op::kEqual;                   // kIntervals, kDoubles: with the attribute on the left; kSetItems: kHasAny/All/None
+  Op op = Op::kEqual;                   // kIntervals, kDoubles: with the attribute on the left; kSetItems: kHasAny/All/None; kStringEquals
   std::vector<const Term*> operands;    // kIntervals, kDoubles: the row-free ones
   std::vector<std::string_view> texts;  // kStringEquals, kSetItems: distinct
 };

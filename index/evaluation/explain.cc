@@ -1,18 +1,11 @@
 #include "index/evaluation/explain.h"
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 
 namespace korrel {
 namespace {
-
-constexpr size_t kRowsPerBatch = 128;
-
-uint64_t CountBits(const std::vector<uint64_t>& words) {
-  uint64_t count = 0;
-  for (uint64_t word : words) count += static_cast<uint64_t>(std::popcount(word));
-  return count;
-}
 
 bool IsLogic(const Term& term) { return term.op == Op::kAnd || term.op == Op::kOr || term.op == Op::kNot; }
 
@@ -41,106 +34,152 @@ ExplainNode Explainer::NodeOf(const Term& term) const {
   return node;
 }
 
-ExplainNode Explainer::ExplainWords(uint32_t block, uint32_t first_word, uint32_t end_word, uint32_t first_row) {
+ExplainNode Explainer::ExplainRows(uint32_t block, uint32_t first_row, uint32_t end_row, const WorkMeter& meter, uint32_t* end) {
   explained_.clear();
+  found_.clear();
+  meter_ = &meter;
   block_ = block;
-  first_word_ = first_word;
-  end_word_ = end_word;
-  live_.assign(kBlockWords, 0);
+  first_row_ = first_row;
+  first_word_ = first_row / 64;
+  end_row_ = kBlockRows;
+  end_word_ = (end_row + 63) / 64;
+  live_.assign(end_word_ - first_word_, 0);
   if (const uint64_t* live = view_.table->live().Block(block)) {
-    std::copy(live + first_word, live + end_word, live_.begin() + first_word);
-    if (first_word < end_word) live_[first_word] &= ~uint64_t{0} << (first_row % 64);
+    std::copy(live + first_word_, live + end_word_, live_.begin());
+    live_[0] &= ~uint64_t{0} << (first_row % 64);
   }
-  Words bits;
-  return ExplainPart(plan_.root(), &bits);
+  EndAt(end_row);
+  Found found;
+  ExplainNode node = ExplainPart(plan_.root(), &found);
+  size_t next = 0;
+  CountFound(&node, &next);
+  *end = end_row_;
+  return node;
+}
+
+void Explainer::EndAt(uint32_t row) {
+  if (row >= end_row_) return;
+  end_row_ = row;
+  const uint32_t word = row / 64 - first_word_;
+  if (word >= live_.size()) return;
+  live_[word] &= (uint64_t{1} << (row % 64)) - 1;
+  std::fill(live_.begin() + word + 1, live_.end(), 0);
+}
+
+void Explainer::KeepToBudget() {
+  if (meter_->exhausted()) EndAt(first_row_ + 1);
 }
 
 // A part that is one definition, opened elsewhere already, is a leaf.
-ExplainNode Explainer::ExplainPart(const Term& term, Words* bits) {
+ExplainNode Explainer::ExplainPart(const Term& term, Found* found) {
   const auto start = std::chrono::steady_clock::now();
   ExplainNode node = NodeOf(term);
-  bits->assign(kBlockWords, 0);
+  found->holding.assign(live_.size(), 0);
+  found->absent.assign(live_.size(), 0);
   const bool opens = term.definition && plan_.ConditionOf(term) && explained_.insert(term.definition).second;
   if (opens) {
     node.access = "definition";
-    node.inputs.push_back(ExplainPart(*term.definition, bits));
-    node.absent_count = node.inputs[0].absent_count;
-  } else if (IsLogic(term) && plan_.ConditionOf(term)) {
-    Combine(term, &node, bits);
+    node.inputs.push_back(ExplainPart(*term.definition, found));
+  } else if (IsLogic(term)) {
+    Combine(term, &node, found);
   } else {
-    Leaf(term, &node, bits);
+    Leaf(term, &node, found);
   }
-  node.profile_count = CountBits(*bits);
-  if (first_word_ == 0) ++(view_.table->live().CountInBlock(block_) > 0 ? node.blocks_read : node.blocks_pruned);
+  found_.push_back(*found);
+  if (first_row_ == 0) ++(view_.table->live().CountInBlock(block_) > 0 ? node.blocks_read : node.blocks_pruned);
   node.duration_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
   return node;
 }
 
-void Explainer::Combine(const Term& term, ExplainNode* node, Words* bits) {
+void Explainer::CountFound(ExplainNode* node, size_t* next) const {
+  for (ExplainNode& input : node->inputs) CountFound(&input, next);
+  const Found& found = found_[(*next)++];
+  for (size_t i = 0; i < live_.size(); ++i) {
+    node->profile_count += static_cast<uint64_t>(std::popcount(found.holding[i] & live_[i]));
+    node->absent_count += static_cast<uint64_t>(std::popcount(found.absent[i] & live_[i]));
+  }
+}
+
+void Explainer::Combine(const Term& term, ExplainNode* node, Found* found) {
   node->access = term.op == Op::kAnd ? "and" : term.op == Op::kOr ? "or" : "not";
-  if (term.op != Op::kOr) *bits = live_;
-  Words part;
+  Words& bits = found->holding;
+  if (term.op != Op::kOr) bits = live_;
+  Found part;
   for (const Term* input : term.inputs) {
     node->inputs.push_back(ExplainPart(*input, &part));
-    for (uint32_t i = first_word_; i < end_word_; ++i) {
-      if (term.op == Op::kAnd) (*bits)[i] &= part[i];
-      if (term.op == Op::kOr) (*bits)[i] |= part[i];
-      if (term.op == Op::kNot) (*bits)[i] &= ~part[i];
+    for (size_t i = 0; i < live_.size(); ++i) {
+      if (term.op == Op::kAnd) bits[i] &= part.holding[i];
+      if (term.op == Op::kOr) bits[i] |= part.holding[i];
+      if (term.op == Op::kNot) bits[i] &= ~part.holding[i];
     }
   }
 }
 
-void Explainer::Leaf(const Term& term, ExplainNode* node, Words* bits) {
+// A test that reads no row may have no condition of its own: the one it is part of was folded as a whole.
+void Explainer::Leaf(const Term& term, ExplainNode* node, Found* found) {
   const Condition* condition = plan_.ConditionOf(term);
+  KeepToBudget();
   if (condition) {
-    bits_->MatchAll(*condition, block_, first_word_, end_word_, bits->data());
-    for (uint32_t i = first_word_; i < end_word_; ++i) (*bits)[i] &= live_[i];
+    block_bits_.resize(kBlockWords);
+    EndAt(bits_->MatchRows(*condition, block_, first_row_, end_row_, true, block_bits_.data()));
+    std::copy(block_bits_.begin() + first_word_, block_bits_.begin() + (end_row_ + 63) / 64, found->holding.begin());
     node->access = condition->kind == Condition::Kind::kLeaf ? bits_->AccessOf(*condition) : "definition";
   } else {
-    *bits = PresentRows(term);
-    node->access = term.has_aggregate ? "events" : "rows";
+    found->holding = RowsWith(term, term.type.kind == ValueKind::kBool);
+    node->access = !term.reads_row ? "constant" : term.has_aggregate ? "events" : "rows";
   }
-  node->absent_count = AbsentRows(term);
+  found->absent = AbsentRows(term);
 }
 
-Explainer::Words Explainer::PresentRows(const Term& term) {
-  Words result(kBlockWords, 0);
-  if (term.op == Op::kAttribute && !term.definition) {
-    const AttributeColumn* column = view_.table->column(term.node->attribute);
-    const uint64_t* presence = column ? column->presence().Block(block_) : nullptr;
-    for (uint32_t i = first_word_; presence && i < end_word_; ++i) result[i] = live_[i] & presence[i];
-    return result;
-  }
-  std::vector<Row> rows;
-  auto flush = [&] {
-    if (rows.empty()) return;
+Explainer::Words Explainer::RowsWith(const Term& term, bool must_hold) {
+  KeepToBudget();
+  Words result(live_.size(), 0);
+  if (!term.reads_row) {
     machine_->NewBatch(false);
-    Batch batch = Batch::OfRows(rows, false);
+    Batch batch = Batch::Nothing();
     const Vector& value = machine_->Evaluate(term, &batch, nullptr);
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const uint32_t row = rows[i].value % kBlockRows;
-      if (value.present[i]) result[row / 64] |= uint64_t{1} << (row % 64);
-    }
-    rows.clear();
-  };
-  for (uint32_t at = first_word_; at < end_word_; ++at) {
-    for (uint64_t word = live_[at]; word != 0; word &= word - 1) {
-      rows.emplace_back(block_ * kBlockRows + at * 64 + static_cast<uint32_t>(std::countr_zero(word)));
-      if (rows.size() == kRowsPerBatch) flush();
-    }
+    return (must_hold ? value.True(0) : value.present[0]) ? live_ : result;
   }
-  flush();
+  if (term.op != Op::kAttribute || term.definition || must_hold) return RowsRead(term, must_hold);
+  const AttributeColumn* column = view_.table->column(term.node->attribute);
+  const uint64_t* presence = column ? column->presence().Block(block_) : nullptr;
+  for (size_t i = 0; presence && i < live_.size(); ++i) result[i] = live_[i] & presence[first_word_ + i];
   return result;
 }
 
-uint64_t Explainer::AbsentRows(const Term& term) {
-  Words all_present = live_;
+Explainer::Words Explainer::RowsRead(const Term& term, bool must_hold) {
+  std::vector<Row> rows;
+  for (size_t at = 0; at < live_.size(); ++at) {
+    for (uint64_t word = live_[at]; word != 0; word &= word - 1)
+      rows.emplace_back(block_ * kBlockRows + (first_word_ + static_cast<uint32_t>(at)) * 64 +
+                        static_cast<uint32_t>(std::countr_zero(word)));
+  }
+  Words result(live_.size(), 0);
+  for (size_t done = 0; done < rows.size();) {
+    if (done > 0 && meter_->exhausted()) {
+      EndAt(rows[done].value % kBlockRows);
+      break;
+    }
+    machine_->NewBatch(false);
+    Batch batch = Batch::OfRows(std::span(rows).subspan(done, std::min<size_t>(plan_.rows_per_batch(), rows.size() - done)), true);
+    const Vector& value = machine_->Evaluate(term, &batch, nullptr);
+    for (size_t i = 0; i < batch.size; ++i) {
+      const uint32_t row = rows[done + i].value % kBlockRows;
+      if (must_hold ? value.True(i) : value.present[i]) result[row / 64 - first_word_] |= uint64_t{1} << (row % 64);
+    }
+    done += batch.size;
+  }
+  return result;
+}
+
+Explainer::Words Explainer::AbsentRows(const Term& term) {
+  Words absent(live_.size(), 0);
   for (const Term* operand : OperandsOf(term)) {
     if (operand->op == Op::kConstant && operand->constant.present[0]) continue;
-    const Words present = PresentRows(*operand);
-    for (uint32_t i = first_word_; i < end_word_; ++i) all_present[i] &= present[i];
+    const Words present = RowsWith(*operand, false);
+    for (size_t i = 0; i < live_.size(); ++i) absent[i] |= live_[i] & ~present[i];
   }
-  return CountBits(live_) - CountBits(all_present);
+  return absent;
 }
 
 ExplainNode Explainer::ExplainRow(Row row) {

@@ -138,8 +138,8 @@ StatusOr<BatchReader> BatchReader::Make(const v1::Batch& batch, DecodeBudget* bu
   if (batch.size() > budget->items) return OverLimit("BATCH_ITEMS", fmt::format("{}.size", field), batch.size(), budget->items);
   budget->items -= batch.size();
   reader.size_ = batch.size();
-  if (batch.vectors_size() > kItemAttributesMax) {
-    return OverLimit("ITEM_ATTRIBUTES", fmt::format("{}.vectors", field), static_cast<uint64_t>(batch.vectors_size()), kItemAttributesMax);
+  if (batch.vectors_size() > kBatchColumnsMax) {
+    return OverLimit("BATCH_COLUMNS", fmt::format("{}.vectors", field), static_cast<uint64_t>(batch.vectors_size()), kBatchColumnsMax);
   }
   if (batch.vectors_size() != batch.schema().fields_size()) {
     return BadField(field, "vectors", fmt::format("{} where the schema has {} fields", batch.vectors_size(), batch.schema().fields_size()));

@@ -25,6 +25,8 @@ inline constexpr Position MakePosition(uint16_t epoch, uint64_t sequence) { retu
 inline constexpr uint16_t EpochOf(Position p) { return static_cast<uint16_t>(p.value >> 48); }
 inline constexpr uint64_t SequenceOf(Position p) { return p.value & ((uint64_t{1} << 48) - 1); }
 
+inline constexpr size_t kMemoryLogBytes = size_t{64} << 20;
+
 enum class Durability : uint8_t { kUnspecified = 0, kSynced, kBuffered, kMemory };
 
 class Log {
@@ -51,6 +53,7 @@ class Log {
   // Takes the next position and stores the record. Call under the lock that orders the change.
   virtual Position Append(std::string record) = 0;
 
+  virtual uint16_t Epoch() const = 0;    // of the positions that Append gives
   virtual Position Last() const = 0;     // newest position appended
   virtual Position Durable() const = 0;  // newest position that is durable; a memory log calls everything durable at once
   // Calls back once everything up to `position` is durable, at once where it is already. Never under a caller's lock for long.
@@ -68,7 +71,8 @@ class Log {
   virtual void ReleaseReservation(size_t bytes) = 0;
 };
 
-// The newest records in memory, bounded by bytes alone.
-std::unique_ptr<Log> MakeMemoryLog(size_t bytes_max = 64u << 20, uint16_t epoch = 1);
+// The newest records in memory, bounded by bytes alone. Whoever starts again with an empty one gives it another epoch, or positions of
+// the run before would be taken for this one's.
+std::unique_ptr<Log> MakeMemoryLog(size_t bytes_max = kMemoryLogBytes, uint16_t epoch = 1);
 
 }  // namespace korrel

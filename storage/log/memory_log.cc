@@ -42,6 +42,7 @@ class MemoryLog final : public Log {
     std::lock_guard lock(mutex_);
     return LastLocked();
   }
+  uint16_t Epoch() const override { return epoch_; }
   Position Durable() const override { return Last(); }
   void WhenDurable(Position, std::function<void(Status)> done) override { done(absl::OkStatus()); }
   Durability Strongest() const override { return Durability::kMemory; }

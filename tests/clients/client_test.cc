@@ -102,6 +102,13 @@ class FakeServer final : public v1::ProfileService::Service,
     return grpc::Status::OK;
   }
   grpc::Status Query(grpc::ServerContext*, const v1::QueryRequest* request, grpc::ServerWriter<v1::QueryResponse>* writer) override {
+    query_limit = request->limit();
+    if (request->has_order_by()) {
+      v1::QueryResponse ordered;
+      for (uint64_t i = 0; i < std::min(ordered_profiles, request->limit()); ++i) ordered.add_profile_ids(i);
+      writer->Write(ordered);
+      return grpc::Status::OK;
+    }
     v1::QueryResponse response;
     const bool resumed = request->resume_token() == "after 1";
     response.add_profile_ids(resumed ? 2 : 1);
@@ -176,6 +183,8 @@ class FakeServer final : public v1::ProfileService::Service,
   std::string address;
   bool replay = false;
   std::atomic<int> fail_calls = 0;
+  uint64_t query_limit = 0;
+  uint64_t ordered_profiles = 3;
   std::atomic<int> prepared = 0;
   std::mutex mutex;
   v1::Selection selection;
@@ -250,7 +259,9 @@ TEST(Client, PreparesAForgottenProjectionAgain) {
 TEST(Client, ABrokenQueryGoesOnBehindTheLastProfile) {
   FakeServer server;
   const auto client = Connected(server);
-  const auto reader = client->Query({});
+  v1::QueryRequest request;
+  request.set_limit(5);
+  const auto reader = client->Query(request);
   v1::QueryResponse response;
   std::vector<uint64_t> ids;
   while (true) {
@@ -260,6 +271,7 @@ TEST(Client, ABrokenQueryGoesOnBehindTheLastProfile) {
     ids.push_back(response.profile_ids(0));
   }
   EXPECT_THAT(ids, ElementsAre(1, 2));
+  EXPECT_EQ(server.query_limit, 5u) << "the token is bound to the limit, and the server counts across resuming";
 }
 
 struct Ran {
@@ -367,6 +379,59 @@ TEST(Cli, SetReadsTimesInTheCatalogsZone) {
   EXPECT_EQ(RunAt(server, {"set", "crm:1", "age"}).code, 2);
 }
 
+TEST(Cli, AnOrderedQueryWithoutALimitAsksForAllThereCanBe) {
+  FakeServer server;
+  const Ran few = RunAt(server, {"query", "true", "--order-by", "age", "--output", "csv"});
+  EXPECT_EQ(few.code, 0) << few.err;
+  EXPECT_EQ(server.query_limit, 1'000'000u);
+  EXPECT_EQ(few.err, "");
+  server.ordered_profiles = 1'000'001;
+  const Ran cut = RunAt(server, {"query", "true", "--order-by", "age", "--output", "csv"});
+  EXPECT_EQ(cut.code, 0);
+  EXPECT_EQ(std::count(cut.out.begin(), cut.out.end(), '\n'), 1'000'001) << "a header and a million";
+  EXPECT_THAT(cut.err, HasSubstr("the answer ends at 1,000,000 profiles"));
+  RunAt(server, {"query", "true", "--order-by", "age", "--limit", "2"});
+  EXPECT_EQ(server.query_limit, 2u);
+  RunAt(server, {"query", "true"});
+  EXPECT_EQ(server.query_limit, 0u);
+}
+
+TEST(Cli, TheInstantThatMeansNotGivenIsRefused) {
+  FakeServer server;
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"set", "crm:1", "age=1", "--time", "1970-01-01T00:00:00Z"},
+                                             {"set", "crm:1", "age=1", "--time", "1970-01-01T01:00:00"},  // in Amsterdam
+                                             {"track", "crm:1", "order", "--time", "1970-01-01T00:00:00Z"},
+                                             {"events", "crm:1", "--from", "1970-01-01T00:00:00Z"},
+                                             {"events", "crm:1", "--to", "1970-01-01T00:00:00Z"},
+                                             {"segment", "put", "vip", "--where", "true", "--expires", "1970-01-01T00:00:00Z"}}) {
+    const Ran ran = RunAt(server, words);
+    EXPECT_EQ(ran.code, 2) << words[0];
+    EXPECT_THAT(ran.err, HasSubstr("the one instant that cannot be given")) << words[0];
+  }
+  EXPECT_TRUE(server.upserted.empty());
+  EXPECT_EQ(RunAt(server, {"set", "crm:1", "age=1", "--time", "1970-01-01T00:00:00.000001Z"}).code, 0);
+}
+
+// Takes what is written, and loses it when it is to be kept: a full disk.
+class FullDisk : public std::streambuf {
+ protected:
+  int_type overflow(int_type c) override { return c == traits_type::eof() ? 0 : c; }
+  int sync() override { return -1; }
+};
+
+TEST(Cli, AnAnswerThatCannotBeWrittenIsNoSuccess) {
+  FakeServer server;
+  for (const std::vector<const char*>& words :
+       std::vector<std::vector<const char*>>{{"korrel", "--server", server.address.c_str(), "count", "true"}, {"korrel", "--help"}}) {
+    FullDisk disk;
+    std::ostream out(&disk);
+    std::ostringstream err;
+    EXPECT_EQ(cli::Run(static_cast<int>(words.size()), words.data(), out, err), 1) << words.back();
+    EXPECT_THAT(err.str(), HasSubstr("the output could not be written"));
+  }
+}
+
 class ImportTest : public testing::Test {
  protected:
   ImportTest() : path_(testing::TempDir() + "korrel_orders.csv") {}
@@ -411,6 +476,35 @@ TEST_F(ImportTest, BadRowsGoToAFileAndTheRestIsLoaded) {
   EXPECT_THAT(rejected, HasSubstr("3,the row has no identifier,,2017-01-02,6,b\n"));
   EXPECT_THAT(rejected, HasSubstr("5,3 cells instead of 4,3,2017-01-03,x\n"));
   EXPECT_THAT(rejected, HasSubstr("6,too old,4,2017-01-04,8,refuse\n"));
+}
+
+TEST_F(ImportTest, ARowAtTheInstantThatMeansNotGivenIsRejected) {
+  Write("id,at\n1,1970-01-01T00:00:00Z\n2,1970-01-01T00:00:01Z\n");
+  const Ran ran = Import();
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("2 rows read, 1 applied, 0 duplicates, 1 rejected"));
+  EXPECT_THAT(Rejected(), HasSubstr("the one instant that cannot be given"));
+  EXPECT_THAT(server_.times, ElementsAre(1'000'000));
+}
+
+TEST_F(ImportTest, MessageIdsOfSeveralColumnsDoNotCollide) {
+  Write("id,at,a,b\n1,2017-01-01,x:y,z\n1,2017-01-01,x,y:z\n1,2017-01-01,x\\,y\n1,2017-01-01,x,\\:y\n");
+  const Ran ran = Import({"--message-id", "a,b"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("4 applied, 0 duplicates"));
+  EXPECT_EQ(server_.message_ids.count("x\\:y:z"), 1u);
+}
+
+TEST_F(ImportTest, AnEmptyJsonNameCostsItsOwnRow) {
+  Write(
+      "{\"id\":\"1\",\"at\":\"2017-01-01\"}\n{\"id\":\"2\",\"at\":\"2017-01-01\",\"\":5}\n"
+      "{\"id\":\"3\",\"at\":\"2017-01-01\",\"o\":{\"\":5}}\n");
+  const Ran ran = Import();
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("3 rows read, 1 applied, 0 duplicates, 2 rejected"));
+  EXPECT_THAT(Rejected(), HasSubstr("\"line\""));
+  EXPECT_THAT(Rejected(), HasSubstr("a name is empty"));
+  EXPECT_THAT(Rejected(), HasSubstr("a name inside 'o' is empty"));
 }
 
 TEST_F(ImportTest, ReplayedEventsAreSentInTheOrderOfTheirTimes) {

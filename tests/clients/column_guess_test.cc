@@ -201,6 +201,8 @@ TEST(TimeText, RefusesWhatIsNoTime) {
 TEST(TimeText, Durations) {
   EXPECT_EQ(ParseDurationUs("1d12h"), 36ll * 3'600 * 1'000'000);
   EXPECT_EQ(ParseDurationUs("10us"), 10);
+  EXPECT_EQ(ParseDurationUs("36500d"), int64_t{36'500} * 86'400 * 1'000'000) << "100 years, as in expressions";
+  EXPECT_FALSE(ParseDurationUs("36500d1us").has_value());
   EXPECT_EQ(ParseDurationUs("400d"), 400ll * 86'400 * 1'000'000);
   for (const char* text : {"", "12", "h", "1h1d", "1d1d", "1x", "-1d", "36526d", "99999999999999999w"}) {
     EXPECT_FALSE(ParseDurationUs(text).has_value()) << text;

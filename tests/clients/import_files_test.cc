@@ -65,6 +65,43 @@ std::vector<Seen> ReadCsv(const std::string& content, size_t columns) {
   return ReadAll(&parser, content);
 }
 
+// All the text of a file, and how reading it ended.
+std::pair<std::string, Status> ReadText(const TempFile& file) {
+  auto source = TextSource::Open(file.path(), Encoding::kUtf8).value();
+  std::string text;
+  while (true) {
+    const auto more = source->Read(&text);
+    if (!more.ok()) return {text, more.status()};
+    if (!*more) return {text, absl::OkStatus()};
+  }
+}
+
+TEST(Gzip, MembersFollowOneAnother) {
+  const std::string first(3 << 20, 'a');
+  const auto [text, status] = ReadText(TempFile(Gzip(first) + Gzip("") + Gzip("b\n"), "members.gz"));
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(text, first + "b\n");
+}
+
+TEST(Gzip, WhatFollowsAMemberAndIsNoneIsAnErrorWithItsByte) {
+  const std::string first = Gzip("id\n1\n");
+  std::string damaged = Gzip("2\n");
+  damaged[1] = static_cast<char>(damaged[1] ^ 0x10);
+  for (const std::string& rest : {damaged, std::string("garbage"), std::string(512, '\0')}) {
+    const TempFile file(first + rest, "followed.gz");
+    const auto [text, status] = ReadText(file);
+    EXPECT_EQ(text, "id\n1\n");
+    ASSERT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(MessageOf(status)), HasSubstr(file.path()));
+    EXPECT_THAT(std::string(MessageOf(status)), HasSubstr("ends at byte " + std::to_string(first.size())));
+  }
+  for (const std::string& cut : {first.substr(0, first.size() - 1), first + Gzip("2\n").substr(0, 5), first + "x"}) {
+    const auto [text, status] = ReadText(TempFile(cut, "cut.gz"));
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(MessageOf(status)), HasSubstr("at byte " + std::to_string(cut.size())));
+  }
+}
+
 TEST(Csv, SplitsPlainAndQuotedCells) {
   const auto rows = ReadCsv("a,\"b,c\",\"d \"\"e\"\"\"\r\n,,\n", 3);
   ASSERT_EQ(rows.size(), 2u);

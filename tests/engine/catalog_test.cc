@@ -87,6 +87,42 @@ TEST(Catalog, ACycleIsRefusedWithItsPath) {
   EXPECT_NE(MessageOf(status).find("segment 'a' uses itself: a → b → a"), std::string_view::npos) << status;
 }
 
+TEST(Catalog, ALongCycleIsNamedAtEachMemberInShort) {
+  auto database = OpenForTest();
+  constexpr size_t kMembers = 2'000;
+  auto name = [](size_t i) { return "member_" + std::to_string(i % kMembers); };
+  std::vector<Definition> definitions = {Segment("outside", "in segment 'member_7'"), Segment("sound", "true")};
+  for (size_t i = 0; i < kMembers; ++i) definitions.push_back(Segment(name(i), "in segment 'sound' and in segment '" + name(i + 1) + "'"));
+  ApplyAnswer answer = Apply(*database, definitions);
+  size_t bytes = 0, cycles = 0;
+  for (const DefinitionChange& change : answer.changes) {
+    bytes += MessageOf(change.error).size();
+    cycles += ReasonIn(change.error) == "CYCLE";
+  }
+  EXPECT_EQ(cycles, kMembers);
+  EXPECT_LT(bytes, kMembers * 1'000);
+  EXPECT_TRUE(answer.changes[1].error.ok());
+  EXPECT_EQ(MessageOf(answer.changes[0].error), "segments/outside uses segments/member_7, which is refused");
+  std::string_view first = MessageOf(answer.changes[2].error);
+  EXPECT_TRUE(first.starts_with("segment 'member_0' uses itself: member_0 → member_1 → ")) << first;
+  EXPECT_TRUE(first.ends_with("member_31 → … 1968 more … → member_0")) << first;
+}
+
+TEST(Catalog, CyclesThatShareADefinitionAreRefusedAltogether) {
+  auto database = OpenForTest();
+  ApplyAnswer answer = Apply(*database, {Segment("a", "in segment 'b'"), Segment("b", "in segment 'a' or in segment 'c'"),
+                                         Segment("c", "in segment 'a'"), Segment("d", "not in segment 'd'")});
+  EXPECT_EQ(MessageOf(answer.changes[0].error), "segment 'a' uses itself: a → b → a");
+  EXPECT_EQ(MessageOf(answer.changes[1].error), "segment 'b' uses itself: b → a → b");
+  EXPECT_EQ(MessageOf(answer.changes[2].error), "segments/c uses segments/a, which is refused");
+  EXPECT_EQ(MessageOf(answer.changes[3].error), "segment 'd' uses itself: d → d");
+}
+
+TEST(Catalog, FieldsOfDefinitionsAreNamed) {
+  auto database = OpenForTest();
+  EXPECT_EQ(FieldOf(Apply(*database, {Segment("with\tcontrol", "true")}).changes[0].error), "name");
+}
+
 TEST(Catalog, WhatIsUsedIsNotDroppedUnlessItCascades) {
   auto database = OpenForTest();
   Apply(*database, {Stored("x", kIntType), Computed("y", "x + 1"), Segment("s", "y > 1"), Segment("t", "in segment 's'")});

@@ -85,7 +85,55 @@ TEST_P(Questions, WaitingForAPositionEndsAtTheDeadline) {
   selection.read.deadline_ns = 1;  // passed long ago
   EXPECT_THAT(db->Count(selection), FailsWith(StatusCode::kUnavailable, "POSITION_NOT_REACHED"));
   selection.read.min_position = db->log().Last();
+  selection.read.deadline_ns = INT64_MAX;
   EXPECT_TRUE(db->Count(selection).ok());
+}
+
+// However much a question still has to do, it ends between two turns once nobody waits for it.
+TEST_P(Questions, EndAtTheirDeadline) {
+  Fill();
+  Selection late{"true"};
+  late.read.deadline_ns = 1;  // passed long ago
+  EXPECT_THAT(db->Count(late), FailsWith(StatusCode::kDeadlineExceeded, "DEADLINE"));
+  EXPECT_THAT(db->Explain(late, ""), FailsWith(StatusCode::kDeadlineExceeded, "DEADLINE"));
+  EXPECT_THAT(db->Breakdown({.selection = late, .by = {"tier"}}), FailsWith(StatusCode::kDeadlineExceeded, "DEADLINE"));
+  EXPECT_THAT(db->Sample({.selection = late, .size = 3}), FailsWith(StatusCode::kDeadlineExceeded, "DEADLINE"));
+  EXPECT_THAT(db->Overlap(std::vector<Selection>{late}), FailsWith(StatusCode::kDeadlineExceeded, "DEADLINE"));
+  for (const std::string by : {"", "age"}) {
+    auto stream = db->Query({.selection = late, .order_by = {by}, .limit = 10});
+    ASSERT_TRUE(stream.ok()) << stream.status();
+    EXPECT_THAT((*stream)->Next(), FailsWith(StatusCode::kDeadlineExceeded, "DEADLINE"));
+  }
+}
+
+TEST_P(Questions, APositionOfAnotherRunIsLost) {
+  auto open = [](uint16_t epoch) {
+    DatabaseOptions options;
+    options.shards = GetParam();
+    options.log = MakeMemoryLog(kMemoryLogBytes, epoch);
+    return std::move(*Database::Open(std::move(options)));
+  };
+  const auto run = open(7);
+  Selection selection{"true"};
+  selection.read.deadline_ns = 1;
+  for (const bool filled : {false, true}) {
+    if (filled) {
+      ASSERT_TRUE(run->Upsert(std::vector<ProfileWrite>{{.identifiers = {"c:1"}}}, {}).ok());
+    }
+    for (const uint16_t epoch : {6, 8}) {
+      selection.read.min_position = MakePosition(epoch, 1);
+      EXPECT_THAT(run->Count(selection), FailsWith(StatusCode::kOutOfRange, "POSITION_LOST")) << filled << epoch;
+    }
+    selection.read.min_position = MakePosition(7, 2'000);
+    EXPECT_THAT(run->Count(selection), FailsWith(StatusCode::kUnavailable, "POSITION_NOT_REACHED")) << filled;
+  }
+}
+
+TEST(Runs, InMemoryHaveEpochsOfTheirOwn) {
+  std::set<uint16_t> epochs;
+  for (int i = 0; i < 4; ++i) epochs.insert((*Database::Open({.shards = 1, .threads = 1}))->log().Epoch());
+  EXPECT_GT(epochs.size(), 1u);  // four equal ones by chance: once in 2^48
+  EXPECT_FALSE(epochs.contains(0));
 }
 
 TEST_P(Questions, TruncatedHistoriesAreAdmitted) {

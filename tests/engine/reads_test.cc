@@ -180,6 +180,24 @@ TEST_P(Reads, AWiderTypeNeedsANewHandle) {
               FailsWith(StatusCode::kFailedPrecondition, "PROJECTION_UNKNOWN"));
 }
 
+TEST(ProjectionCache, IsBoundedByItsTextToo) {
+  ProjectionCache cache;
+  for (int i = 0; i < 20; ++i) {
+    auto projection = std::make_shared<Projection>();
+    projection->handle = std::to_string(i);
+    projection->fields.push_back({std::string(kProjectionTextBytesMax / 4, 'x'), kIntType});
+    cache.Put(std::move(projection));
+    ASSERT_LE(cache.size(), 4u);
+  }
+  EXPECT_TRUE(cache.Find("19"));
+  auto large = std::make_shared<Projection>();
+  large->handle = "large";
+  large->fields.push_back({std::string(kProjectionTextBytesMax * 2, 'x'), kIntType});
+  cache.Put(std::move(large));
+  EXPECT_EQ(cache.size(), 1u);
+  EXPECT_TRUE(cache.Find("large")) << "the latest is always there for the call that follows";
+}
+
 TEST(ProjectionCache, ForgetsTheLeastRecentlyUsed) {
   ProjectionCache cache(2);
   auto make = [](const std::string& handle) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -47,6 +48,13 @@ TEST(RequestIds, AFailureIsNotRemembered) {
   RequestIds ids;
   EXPECT_FALSE(Ask(ids, "a", "d", []() -> StatusOr<int> { return absl::UnavailableError("busy"); }).ok());
   EXPECT_EQ(*Ask(ids, "a", "d", []() -> StatusOr<int> { return 5; }), 5);
+}
+
+TEST(RequestIds, WorkThatThrowsIsAFailureAndNobodyWaitsForIt) {
+  RequestIds ids;
+  EXPECT_THROW(Ask(ids, "a", "d", []() -> StatusOr<int> { throw std::bad_alloc(); }).IgnoreError(), std::bad_alloc);
+  EXPECT_EQ(*Ask(ids, "a", "other", []() -> StatusOr<int> { return 5; }), 5);
+  EXPECT_EQ(ids.count(), 1u);
 }
 
 TEST(RequestIds, TooLongOrNotTextIsRefused) {

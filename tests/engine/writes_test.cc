@@ -1,5 +1,8 @@
 #include "engine/writes.h"
 
+#include <atomic>
+
+#include "engine/core.h"
 #include "tests/engine/write_fixture.h"
 
 namespace korrel {
@@ -29,6 +32,44 @@ TEST(Writes, AnIntWidensToDecimalAndDoubleAndSaysSo) {
   result = UpsertOne(*database, {"c:3"}, {Set("x", 0.5e-9)});
   EXPECT_TRUE(result.errors.empty());
   EXPECT_TRUE(Attribute(*database, "c:1", "x") == Value(3.0));
+}
+
+TEST(Writes, ARefusedWideningStopsEverybodyOnce) {
+  auto database = OpenForTest();
+  const std::atomic<uint64_t>& held = CoreOf(*database).all_shards_held;
+  UpsertOne(*database, {"c:1"}, {Set("x", int64_t{999'999'999'999'999'999})});
+  TrackOne(*database, "c:1", "order", kStartUs, {{"amount", int64_t{999'999'999'999'999'999}}});
+  std::vector<ProfileWrite> writes;
+  for (int i = 0; i < 50; ++i) writes.push_back({{"d:" + std::to_string(i)}, {Set("x", Decimal{12'345, 4})}});
+  for (int batch = 0; batch < 3; ++batch) {
+    WriteResult result = database->Upsert(writes, {}).value();
+    ASSERT_EQ(result.errors.size(), writes.size());
+    for (const ItemError& error : result.errors) EXPECT_EQ(ReasonOf(error.status), "TYPE_CLASH");
+    EXPECT_EQ(held, 1u) << batch;
+  }
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(ReasonOf(TrackOne(*database, "c:1", "order", kStartUs, {{"amount", Decimal{12'345, 4}}}).errors.at(0).status), "TYPE_CLASH");
+  }
+  EXPECT_EQ(held, 1u);
+  // What stood against it is gone.
+  UpsertOne(*database, {"c:1"}, {Set("x", int64_t{7})});
+  EXPECT_TRUE(database->Upsert(writes, {}).value().errors.empty());
+  EXPECT_TRUE(Attribute(*database, "c:1", "x") == Value(Decimal{70'000, 4}));
+}
+
+TEST(Writes, AClashIsNamedAlsoBesideNewNames) {
+  auto database = OpenForTest();
+  UpsertOne(*database, {"c:1"}, {Set("x", int64_t{999'999'999'999'999'999})});
+  WriteResult result = UpsertOne(*database, {"new_type:1"}, {Set("brandnew", int64_t{1}), Set("x", Decimal{12'345, 4})});
+  ASSERT_EQ(result.errors.size(), 1u);
+  EXPECT_EQ(ReasonOf(result.errors[0].status), "TYPE_CLASH");
+  EXPECT_EQ(FieldOf(result.errors[0].status), "writes[0].attributes[1].value");
+  EXPECT_FALSE(database->GetDefinition("attributes/brandnew").ok());
+  TrackOne(*database, "c:1", "order", kStartUs, {{"amount", int64_t{999'999'999'999'999'999}}});
+  result = TrackOne(*database, "c:1", "order", kStartUs, {{"brandnew", int64_t{1}}, {"amount", Decimal{12'345, 4}}});
+  ASSERT_EQ(result.errors.size(), 1u);
+  EXPECT_EQ(ReasonOf(result.errors[0].status), "TYPE_CLASH");
+  EXPECT_EQ(FieldOf(result.errors[0].status), "events[0].properties[1].value");
 }
 
 TEST(Writes, WhatDoesNotStayExactDoesNotWiden) {

@@ -166,6 +166,16 @@ TEST(Aggregate, AnyStandsForAllTypesButTheEnginesOwn) {
   EXPECT_EQ(shard.Read(row, "count(any)"), Value(int64_t{1}));
 }
 
+TEST(Aggregate, AnyLeavesOutTypesThatBecameKnownAfterTheSnapshot) {
+  TestShard shard;
+  const Row row = shard.Add();
+  shard.Track(row, "order", kNow - 2 * kDay);
+  EventTypeSchema later{.id = EventTypeId(static_cast<uint32_t>(shard.names.schema().event_types.size() + 1'000)), .name = "later"};
+  shard.table.AddEvent(row, later, {.time_us = kNow - kDay});
+  EXPECT_EQ(shard.Read(row, "count(any)"), Value(int64_t{1}));
+  EXPECT_EQ(shard.Read(row, "last_seen(any)"), Value(Timestamp{kNow - 2 * kDay}));
+}
+
 TEST(Aggregate, TiesOfTheMostFrequentGoToTheSmallest) {
   TestShard shard;
   const Row row = shard.Add();

@@ -80,6 +80,13 @@ const std::vector<Case>& Cases() {
       {"country = 'nowhere'", [](const Person&) { return false; }},
       {"country != 'NL'", [](const Person& p) { return p.country && *p.country != "NL"; }},
       {"country != 'nowhere'", [](const Person& p) { return p.country.has_value(); }},
+      {"'NL' != country", [](const Person& p) { return p.country && *p.country != "NL"; }},
+      {"country != 'it''s'", [](const Person& p) { return p.country && *p.country != "it's"; }},
+      {"not (country != 'NL')", [](const Person& p) { return !p.country || *p.country == "NL"; }},
+      {"country != lower(country)",
+       [](const Person& p) { return p.country && *p.country != "nl" && *p.country != "it's" && *p.country != ""; }},
+      {"country != 'NL' and tier != 'rare' and age != 25",
+       [](const Person& p) { return p.country && *p.country != "NL" && p.tier && *p.tier != "rare" && p.age && *p.age != 25; }},
       {"not country = 'NL'", [](const Person& p) { return !In(p.country, {"NL"}); }},
       {"country in ('NL', 'BE', 'nowhere')",
        [](const Person& p) {
@@ -99,6 +106,22 @@ const std::vector<Case>& Cases() {
       {"country is absent", [](const Person& p) { return !p.country; }},
       {"coalesce(country, 'NL') = 'NL'", [](const Person& p) { return !p.country || *p.country == "NL"; }},
       {"coalesce(country, 'NL') != 'NL'", [](const Person& p) { return p.country && *p.country != "NL"; }},
+      {"coalesce(country, 'NL') in ('NL', 'BE')",
+       [](const Person& p) {
+         return !p.country || In(p.country, {"NL", "BE"});
+       }},
+      {"coalesce(country, 'NL') not in ('NL', 'BE')",
+       [](const Person& p) {
+         return p.country && !In(p.country, {"NL", "BE"});
+       }},
+      {"coalesce(country, 'XX') in ('NL', 'BE')",
+       [](const Person& p) {
+         return In(p.country, {"NL", "BE"});
+       }},
+      {"not (coalesce(country, 'NL') != 'DE') or not (coalesce(country, 'NL') in ('NL', 'PT') or age > 20)",
+       [](const Person& p) {
+         return In(p.country, {"DE"}) || (p.country && !In(p.country, {"NL", "PT"}) && !(p.age && *p.age > 20));
+       }},
       {"lower(country) = 'nl'",
        [](const Person& p) {
          return In(p.country, {"NL", "nl"});
@@ -111,6 +134,9 @@ const std::vector<Case>& Cases() {
       {"tier = 'rare'", [](const Person& p) { return In(p.tier, {"rare"}); }},
       {"tier != 'rare'", [](const Person& p) { return p.tier && *p.tier != "rare"; }},
       {"email = 'user7@example.nl'", [](const Person& p) { return In(p.email, {"user7@example.nl"}); }},
+      {"email != 'user7@example.nl'", [](const Person& p) { return p.email && *p.email != "user7@example.nl"; }},
+      {"not (email != 'user7@example.nl') and age > 10",
+       [](const Person& p) { return (!p.email || *p.email == "user7@example.nl") && p.age && *p.age > 10; }},
       {"email like '%@example.nl'", [](const Person& p) { return p.email && p.email->ends_with("@example.nl"); }},
       {"not email like '%@example.nl'", [](const Person& p) { return !(p.email && p.email->ends_with("@example.nl")); }},
       {"email contains '77'", [](const Person& p) { return p.email && p.email->find("77") != std::string::npos; }},
@@ -143,6 +169,9 @@ const std::vector<Case>& Cases() {
       {"not member", [](const Person& p) { return !p.member.value_or(false); }},
       {"member = false", [](const Person& p) { return p.member == false; }},
       {"member != true", [](const Person& p) { return p.member == false; }},
+      {"not (member != true)", [](const Person& p) { return p.member != false; }},
+      {"coalesce(member, true)", [](const Person& p) { return p.member.value_or(true); }},
+      {"not coalesce(member, true)", [](const Person& p) { return p.member == false; }},
       {"member is absent", [](const Person& p) { return !p.member; }},
       {"birth > now() - 10000d", [](const Person& p) { return p.birth && *p.birth > kNow - 10'000 * kDay; }},
       {"birth between date '1990-01-01' and date '1991-01-01'",
@@ -177,6 +206,9 @@ const std::vector<Case>& Cases() {
        [](const Person& p) { return !(In(p.country, {"NL"}) && ((p.age && *p.age > 20) || !(p.score && *p.score > 0))); }},
       {"if(member, age > 50, country = 'BE')",
        [](const Person& p) { return p.member.value_or(false) ? p.age && *p.age > 50 : In(p.country, {"BE"}); }},
+      {"not (date '2000-01-01' between now() and date '2100-01-01') and age > 50", [](const Person& p) { return p.age && *p.age > 50; }},
+      {"date '1999-01-01' not between now() and date '2017-03-01' or country = 'NL'", [](const Person&) { return true; }},
+      {"not (not (hour(now()) > 24 or date '2000-01-01' < now())) and member", [](const Person& p) { return p.member.value_or(false); }},
       {"(age > 50) = true", [](const Person& p) { return p.age && *p.age > 50; }},
       {"(age > 50) = false", [](const Person& p) { return !(p.age && *p.age > 50); }},
   };
@@ -250,6 +282,23 @@ TEST(BlockEvaluator, TurnsOfAnyBudgetAddUpToTheWholeAnswer) {
   ExpectTurnsAddUp(Filled(300, true, TestSeed()), 1);
   ExpectTurnsAddUp(Filled(5'000, true, TestSeed()), 3'000);
   ExpectTurnsAddUp(Filled(5'000, true, TestSeed()), kTurnWorkUnits);
+}
+
+// As Match, in turns of any budget that end at any row.
+TEST(BlockEvaluator, AnExplanationCountsWhatMatchFinds) {
+  const Filled filled(1'000, true, TestSeed());
+  for (const Case& c : Cases()) {
+    const PlanRef plan = filled.shard.PlanOf(c.expression);
+    for (uint64_t budget : {uint64_t{1}, uint64_t{3'000}, kTurnWorkUnits}) {
+      ExplainNode node;
+      for (uint32_t row = 0; row < kBlockRows;) {
+        WorkMeter meter(budget);
+        Evaluator evaluator(*plan, filled.shard.View(), &meter);
+        row = row < 1'000 ? evaluator.Explain(0, row, &node) : kBlockRows;  // nobody lives beyond
+      }
+      EXPECT_EQ(node.profile_count, filled.Expected(c.truth).size()) << c.expression << " budget " << budget << " seed " << TestSeed();
+    }
+  }
 }
 
 // Containers of 4,095, 4,096 and 4,097 rows lie on both sides of roaring's switch from array to bitset.

@@ -247,6 +247,7 @@ TEST(Evaluator, AnExplanationCountsEveryPartOverAllLiveRows) {
     Evaluator turn(*plan, shard.View(), &small);
     const uint32_t end = turn.Explain(0, row, &parts);
     ASSERT_GT(end, row);
+    EXPECT_TRUE(row >= 1'000 || end == row + 1) << "a used up budget ends at any row";
     row = end;
   }
   for (const ExplainNode* node : {&whole, &parts}) {
@@ -262,6 +263,25 @@ TEST(Evaluator, AnExplanationCountsEveryPartOverAllLiveRows) {
     EXPECT_EQ(node->inputs[1].inputs[1].profile_count, 900u);
     EXPECT_EQ(node->inputs[1].inputs[1].inputs[0].access, "events");
   }
+}
+
+TEST(Evaluator, AnExplanationOpensPartsThatReadNoRow) {
+  TestShard shard;
+  for (int i = 0; i < 100; ++i) shard.Set(shard.Add(), "age", int64_t{i});
+  const PlanRef plan = shard.PlanOf("not (not (date '1999-01-01' between date '1998-01-01' and now())) and age < 10");
+  ExplainNode node;
+  WorkMeter meter;
+  Evaluator(*plan, shard.View(), &meter).Explain(0, &node);
+  EXPECT_EQ(node.profile_count, 10u);
+  ASSERT_EQ(node.inputs.size(), 2u);
+  const ExplainNode& twice = node.inputs[0];
+  EXPECT_EQ(twice.profile_count, 100u);
+  ASSERT_EQ(twice.inputs.size(), 1u);
+  EXPECT_EQ(twice.inputs[0].profile_count, 0u);
+  ASSERT_EQ(twice.inputs[0].inputs.size(), 1u);
+  EXPECT_EQ(twice.inputs[0].inputs[0].profile_count, 100u);
+  EXPECT_EQ(twice.inputs[0].inputs[0].absent_count, 0u);
+  EXPECT_EQ(twice.inputs[0].inputs[0].access, "constant");
 }
 
 TEST(Evaluator, AnExplanationOfOneRowSaysWhatWasNeededAndWhatWasThere) {

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/identity.h"
+#include "engine/prepared_write.h"
 #include "server/codec/catalog_codec.h"
 #include "server/codec/request_digest.h"
 #include "server/codec/value_codec.h"
@@ -17,6 +19,12 @@ namespace korrel::server {
 namespace {
 
 using testing::ElementsAre;
+
+// What the wire lets through and what the database takes are one number.
+static_assert(kItemIdentifiersMax == static_cast<int>(kIdentifiersPerWriteMax));
+static_assert(kItemAttributesMax == static_cast<int>(kAttributesPerWriteMax));
+static_assert(kItemAttributesMax == static_cast<int>(kPropertiesMax));
+static_assert(kMessageIdBytesMax == korrel::kMessageIdBytesMax);
 
 v1::Field* AddField(v1::Batch* batch, const char* name, v1::ValueType type, uint32_t scale = 0) {
   v1::Field* field = batch->mutable_schema()->add_fields();

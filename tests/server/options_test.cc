@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "engine/database.h"
 #include "server/address.h"
 
 namespace korrel::server {
@@ -43,8 +44,8 @@ TEST(Options, AllAreTaken) {
 }
 
 TEST(Options, WrongUsageIsTwoAndHelpIsNot) {
-  for (const char* bad : {"--shards=3", "--shards=-1", "--clock=sundial", "--max-step=soon", "--listen=7650", "--listen=host:99999",
-                          "--no-such-option", "stray"}) {
+  for (const char* bad : {"--shards=3", "--shards=2048", "--shards=-1", "--clock=sundial", "--max-step=soon", "--listen=7650",
+                          "--listen=host:99999", "--no-such-option", "stray"}) {
     ParsedOptions parsed = Parse({bad});
     EXPECT_FALSE(parsed.options) << bad;
     EXPECT_EQ(parsed.exit_code, 2) << bad;
@@ -54,6 +55,18 @@ TEST(Options, WrongUsageIsTwoAndHelpIsNot) {
     EXPECT_FALSE(parsed.options);
     EXPECT_EQ(parsed.exit_code, 0);
   }
+}
+
+TEST(Options, ShardsAreLimitedAsInTheDatabase) {
+  ASSERT_TRUE(Parse({"--shards=1024"}).options);
+  DatabaseOptions options;
+  options.threads = 1;
+  options.shards = 1'024;
+  EXPECT_TRUE(Database::Open(std::move(options)).ok());
+  options = {};
+  options.threads = 1;
+  options.shards = 2'048;
+  EXPECT_FALSE(Database::Open(std::move(options)).ok());
 }
 
 TEST(Options, AFileGivesOptionsAndTheCommandLineWins) {

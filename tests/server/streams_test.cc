@@ -311,7 +311,7 @@ TEST_F(ServerTest, StoppingEndsOpenStreamsAndWaitingReads) {
   auto stream = events_->TrackStream(&stream_context);
   v1::GetProfileRequest get;
   get.set_profile("n:0");
-  get.add_min_positions()->set_value((uint64_t{1} << 48) + 1'000'000);
+  get.add_min_positions()->set_value(database_->log().Last().value + 1'000'000);
   std::thread reader([&] {
     v1::GetProfileResponse response;
     EXPECT_EQ(profiles_->GetProfile(&read_context, get, &response).error_code(), grpc::StatusCode::UNAVAILABLE);

@@ -11,6 +11,7 @@ namespace {
 TEST(MemoryLog, PositionsRiseAndRecordsReadBack) {
   auto log = MakeMemoryLog(1 << 20, 3);
   EXPECT_EQ(log->Last(), Position());
+  EXPECT_EQ(log->Epoch(), 3);
   EXPECT_FALSE(log->ReadAfter(Position())->has_value());
   EXPECT_EQ(log->Append("one"), MakePosition(3, 1));
   EXPECT_EQ(log->Append("two"), MakePosition(3, 2));

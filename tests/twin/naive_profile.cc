@@ -33,11 +33,6 @@ bool InEventOrder(const NaiveEvent* a, const NaiveEvent* b) {
   return std::pair(a->time_us, a->arrival) < std::pair(b->time_us, b->arrival);
 }
 
-bool HoldsMessage(const NaiveProfile& profile, const std::string& source, const std::string& message_id) {
-  return std::any_of(profile.events.begin(), profile.events.end(),
-                     [&](const NaiveEvent& held) { return held.message_id == message_id && held.source == source; });
-}
-
 bool Fits(AttributeOperation operation, Type type) {
   switch (operation) {
     case AttributeOperation::kAdd:
@@ -349,6 +344,14 @@ void NaiveStore::ConvertProperty(uint32_t event_type, uint32_t property, Type to
   definitions_are_stale_ = true;
 }
 
+bool NaiveStore::HoldsMessage(const NaiveProfile& profile, const std::string& source, const std::string& message_id, int64_t now_us) const {
+  return std::any_of(profile.events.begin(), profile.events.end(), [&](const NaiveEvent& held) {
+    std::optional<int64_t> retention_us = schema_.event_types[held.type].retention_us;
+    bool out = retention_us.has_value() && held.time_us + *retention_us <= now_us;
+    return held.message_id == message_id && held.source == source && !out;
+  });
+}
+
 ItemOutcome NaiveStore::Track(const EventWrite& write, const std::string& request_source) {
   int64_t time_us = write.event_time_us == 0 ? now_us_ : write.event_time_us;
   std::string source = write.source.empty() ? request_source : write.source;
@@ -365,7 +368,7 @@ ItemOutcome NaiveStore::Track(const EventWrite& write, const std::string& reques
   const EventTypeSchema* type = known == schema_.event_type_by_name.end() ? nullptr : &schema_.event_types[known->second];
   if (type != nullptr && type->retention_us.has_value() && time_us + *type->retention_us <= now_us) faults.insert("EVENT_TOO_OLD");
   bool duplicate =
-      resolved.id.has_value() && !write.message_id.empty() && HoldsMessage(profiles_.at(*resolved.id), source, write.message_id);
+      resolved.id.has_value() && !write.message_id.empty() && HoldsMessage(profiles_.at(*resolved.id), source, write.message_id, now_us);
   if (duplicate && faults.empty()) {
     event_seen_ = true;
     if (moves) AdvanceClock(time_us);  // an event arrived, if only to be recognised

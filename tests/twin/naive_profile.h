@@ -119,6 +119,7 @@ class NaiveStore {
   bool EveryAttributeConverts(const std::string& name, Type to, const NaiveProfile& pending) const;
   void ConvertAttribute(const std::string& name, Type to);
   void ConvertProperty(uint32_t event_type, uint32_t property, Type to);
+  bool HoldsMessage(const NaiveProfile& profile, const std::string& source, const std::string& message_id, int64_t now_us) const;
   void RemoveWhatIsOut(NaiveProfile* profile);
   void RemoveWhatIsOut();
   void Recompile();

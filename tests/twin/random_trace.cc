@@ -77,14 +77,6 @@ std::vector<std::string> RandomTrace::SomeIdentifiers() {
   return identifiers;
 }
 
-// A write that may be refused for its identifiers brings no value that would widen a type: whether the type has widened by then is
-// not a promise.
-bool RandomTrace::MayBeRefused(const std::vector<std::string>& identifiers) const {
-  return std::any_of(identifiers.begin(), identifiers.end(),
-                     [&](const std::string& text) { return text.rfind("profile:", 0) == 0 || text.rfind("cookie:", 0) == 0; }) ||
-         identifiers.size() > 2 || (identifiers.size() == 2 && identifiers[0].substr(0, 9) == identifiers[1].substr(0, 9));
-}
-
 std::string RandomTrace::RequestId() { return random_.OneIn(8) ? fmt::format("request {}", ++request_count_) : ""; }
 
 int64_t RandomTrace::WriteTime() {
@@ -156,7 +148,10 @@ void RandomTrace::UpsertSome() {
     write.identifiers = SomeIdentifiers();
     write.event_time_us = WriteTime();
     for (int64_t i = random_.Between(0, 4); i > 0; --i) write.attributes.push_back(Operation());
-    if (MayBeRefused(write.identifiers)) std::erase_if(write.attributes, [](const AttributeWrite& a) { return a.name == "points"; });
+    // A value that may widen a type comes alone: whether the type has widened when another operation of its write fails is no promise.
+    auto widens = [](const AttributeWrite& a) { return a.name == "points" && !std::holds_alternative<int64_t>(a.value); };
+    auto wide = std::find_if(write.attributes.begin(), write.attributes.end(), widens);
+    if (wide != write.attributes.end()) write.attributes = {AttributeWrite(*wide)};
     Note(Shown(write));
   }
   both_.Upsert(writes, RequestId());
@@ -165,10 +160,7 @@ void RandomTrace::UpsertSome() {
 EventWrite RandomTrace::SomeEvent() {
   if (!sent_.empty() && random_.OneIn(8)) return random_.Pick(sent_);
   EventWrite event = world_.Event(Person());
-  if (random_.OneIn(6)) {
-    event.identifiers = SomeIdentifiers();
-    event.message_id.clear();  // a doubled event that brings a new identifier is a question of its own
-  }
+  if (random_.OneIn(6)) event.identifiers = SomeIdentifiers();
   if (random_.OneIn(10)) event.source = "elsewhere";
   int64_t now_us = both_.twin().now_us();
   if (random_.OneIn(5)) {
@@ -185,7 +177,6 @@ EventWrite RandomTrace::SomeEvent() {
     if (random_.OneIn(15)) event.properties.push_back({"n2", std::string("text")});
   } else if (event.type == "order" && random_.OneIn(30)) {
     event.properties = {{"quantity", std::string("three")}};
-    event.message_id.clear();  // whether a doubled event is looked at any further is nobody's promise
   }
   bool replay = both_.mode() == ClockMode::kReplay;
   switch (random_.Below(12)) {
@@ -207,8 +198,6 @@ EventWrite RandomTrace::SomeEvent() {
     default:
       break;
   }
-  if (event.type == "click" && (!event.message_id.empty() || event.event_time_us > now_us || MayBeRefused(event.identifiers)))
-    event.properties.clear();
   return event;
 }
 

@@ -27,7 +27,6 @@ class RandomTrace {
  private:
   uint64_t Person() { return 1 + random_.Below(people_); }
   std::vector<std::string> SomeIdentifiers();
-  bool MayBeRefused(const std::vector<std::string>& identifiers) const;
   AttributeWrite Operation();
   Value UndeclaredValue(const std::string& name);
   int64_t WriteTime();
