@@ -59,10 +59,6 @@ size_t ProjectionCache::size() const {
   return recent_.size();
 }
 
-std::unique_ptr<ProjectionCache> MakeProjectionCache() { return std::make_unique<ProjectionCache>(); }
-
-void DeleteProjectionCache(ProjectionCache* cache) { delete cache; }
-
 StatusOr<ProjectionRef> CompileProjection(const CatalogRef& catalog, const std::vector<std::string>& select, bool allow_unknown_names) {
   KORREL_RETURN_IF_ERROR(CheckFieldCount(select.size(), "select"));
   auto projection = std::make_shared<Projection>();

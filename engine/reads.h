@@ -7,11 +7,6 @@
 
 namespace korrel {
 
-// Keeps prepared projections: at most 10,000, least recently used out first.
-class ProjectionCache;
-std::unique_ptr<ProjectionCache> MakeProjectionCache();
-void DeleteProjectionCache(ProjectionCache*);
-
 StatusOr<ProfileView> ReadProfile(Core& core, std::string_view profile, const std::vector<std::string>& attributes, bool include_segments,
                                   const ReadOptions& read);
 StatusOr<ProjectionRef> CompileProjection(const CatalogRef& catalog, const std::vector<std::string>& select, bool allow_unknown_names);

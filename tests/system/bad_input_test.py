@@ -77,6 +77,7 @@ def check_writes(checks, server):
     checks.equal("nothing half applied", server.count("true"), 3)
     code, _, err = server.run("set", "crm:1", "new_one=1", "age=old")
     checks.equal("a write with one bad attribute is refused whole", code, 1)
+    checks.true("its error names the attribute that clashes, not the new one", "age" in err and "new_one" not in err, err)
     checks.true("none of its attributes came to be", "new_one" not in server.ok("get", "crm:1"), err)
 
 
