@@ -7,10 +7,10 @@
 #include <shared_mutex>
 #include <thread>
 
-#include "engine/catalog.h"
+#include "engine/catalog/catalog.h"
 #include "engine/identity.h"
-#include "engine/prepared_write.h"
-#include "engine/request_ids.h"
+#include "engine/write/prepared_write.h"
+#include "engine/write/request_ids.h"
 
 namespace korrel {
 

@@ -1,7 +1,7 @@
 // engine/core.h
 //
-// Core is what the parts of the database share: shards, identity, catalog, clock, log, executor. Writes (engine/writes.cc), point
-// reads (engine/reads.cc) and questions (engine/questions.cc) are functions over it; database.cc only wires them together.
+// Core is what the parts of the database share: shards, identity, catalog, clock, log, executor. Writes (engine/write/), point
+// reads (engine/read/) and questions (engine/question/) are functions over it; database.cc only wires them together.
 #pragma once
 
 #include <atomic>
@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/catalog_snapshot.h"
+#include "engine/catalog/catalog_snapshot.h"
 #include "engine/clock.h"
 #include "engine/executor.h"
-#include "engine/read_plans.h"
+#include "engine/read/read_plans.h"
 #include "engine/shard.h"
 #include "storage/log/log.h"
 

@@ -6,18 +6,18 @@
 #include <random>
 #include <thread>
 
-#include "engine/catalog.h"
+#include "engine/catalog/catalog.h"
+#include "engine/catalog/definitions.h"
 #include "engine/core.h"
 #include "engine/database_core.h"
-#include "engine/definitions.h"
 #include "engine/identity.h"
-#include "engine/prepared_write.h"
-#include "engine/projection.h"
-#include "engine/questions.h"
-#include "engine/reads.h"
-#include "engine/request_ids.h"
+#include "engine/question/questions.h"
+#include "engine/read/projection.h"
+#include "engine/read/reads.h"
 #include "engine/status_answer.h"
-#include "engine/writes.h"
+#include "engine/write/prepared_write.h"
+#include "engine/write/request_ids.h"
+#include "engine/write/writes.h"
 
 namespace korrel {
 namespace {

@@ -23,7 +23,7 @@
 #include <variant>
 #include <vector>
 
-#include "engine/catalog_snapshot.h"
+#include "engine/catalog/catalog_snapshot.h"
 #include "storage/event_history.h"
 #include "storage/profile_table.h"
 

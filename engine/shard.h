@@ -5,7 +5,7 @@
 //
 // Threads     Everything under `lock`: shared for reading, exclusive for Apply. It is held for one turn: about kTurnWorkUnits of
 //             counted work, or one row where a single row costs more. A change of stored types or data by the catalog holds the
-//             locks of all shards at once (see engine/catalog.h); nobody else holds more than one.
+//             locks of all shards at once (see engine/catalog/catalog.h); nobody else holds more than one.
 // Invariants  Every change of a profile goes through Apply, live and at replay alike.
 #pragma once
 

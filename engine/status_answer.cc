@@ -6,9 +6,9 @@
 #include <fstream>
 #include <shared_mutex>
 
-#include "engine/catalog.h"
+#include "engine/catalog/catalog.h"
 #include "engine/identity.h"
-#include "engine/request_ids.h"
+#include "engine/write/request_ids.h"
 
 namespace korrel {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <random>
 
-#include "engine/exact_sum.h"
+#include "engine/question/exact_sum.h"
 #include "tests/engine/question_fixture.h"
 
 namespace korrel {

@@ -1,4 +1,4 @@
-#include "engine/exact_sum.h"
+#include "engine/question/exact_sum.h"
 
 #include <gtest/gtest.h>
 

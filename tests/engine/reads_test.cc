@@ -1,9 +1,9 @@
 // Point reads: one profile, a list of profiles, a profile's events; prepared projections.
-#include "engine/reads.h"
+#include "engine/read/reads.h"
 
 #include <fmt/format.h>
 
-#include "engine/projection.h"
+#include "engine/read/projection.h"
 #include "tests/engine/question_fixture.h"
 
 namespace korrel {

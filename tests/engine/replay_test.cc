@@ -2,7 +2,7 @@
 // one with another number of shards; both must look the same, positions included.
 #include <random>
 
-#include "engine/writes.h"
+#include "engine/write/writes.h"
 #include "tests/engine/write_fixture.h"
 
 namespace korrel {

@@ -1,4 +1,4 @@
-#include "engine/request_ids.h"
+#include "engine/write/request_ids.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "engine/top_rows.h"
+#include "engine/question/top_rows.h"
 
 #include <gtest/gtest.h>
 

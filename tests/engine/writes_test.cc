@@ -1,4 +1,4 @@
-#include "engine/writes.h"
+#include "engine/write/writes.h"
 
 #include <atomic>
 

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/identity.h"
-#include "engine/prepared_write.h"
+#include "engine/write/prepared_write.h"
 #include "server/codec/catalog_codec.h"
 #include "server/codec/request_digest.h"
 #include "server/codec/value_codec.h"

@@ -1,0 +1,23 @@
+// engine/write/writes.h
+//
+// Writes of records: requests become items of a batch (engine/write/write_batch.h). Request ids are the caller's business (database.cc).
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "engine/core.h"
+
+namespace korrel {
+
+StatusOr<WriteResult> UpsertProfiles(Core& core, std::span<const ProfileWrite> writes, const WriteOptions& options);
+StatusOr<WriteResult> TrackEvents(Core& core, std::span<const EventWrite> events, const WriteOptions& options);
+StatusOr<WriteResult> DeleteProfile(Core& core, std::string_view profile, const WriteOptions& options);
+StatusOr<UpdateMembersAnswer> UpdateListMembers(Core& core, const UpdateMembersRequest& request);
+StatusOr<Database::AdvanceAnswer> AdvanceClockTo(Core& core, int64_t to_us);
+
+// Replay: applies one record of a log to this database, which has applied all records before it and takes no other writes. The
+// record is not appended to this database's own log. Errors: kDataLoss RECORD for bytes that are no record.
+Status ReplayRecord(Core& core, const Log::Record& record);
+
+}  // namespace korrel
