@@ -12,11 +12,15 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "storage/status.h"
+#include "storage/value.h"
 
 namespace korrel {
 namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
+constexpr int64_t kMonthsMax = 12 * 10'000;                                      // more than any two timestamps are apart
+constexpr int64_t kCalendarPeriodUs = int64_t{146'097} * 86'400 * kSecondUs;     // 400 years
+constexpr int64_t kSpelledOutUs = -int64_t{70 * 365 + 17} * 86'400 * kSecondUs;  // 1900: no zone's rule for good is older
 
 class AbseilZone final : public Zone {
  public:
@@ -67,8 +71,61 @@ class AbseilZone final : public Zone {
     return FirstInstant(absl::CivilSecond(year, month, day, hour, minute, second));
   }
 
+  int64_t NextChange(int64_t time_us, ReadingUnit unit) const override {
+    absl::TimeZone::CivilInfo info = zone_.At(absl::FromUnixMicros(time_us));
+    const absl::CivilSecond begin = UnitBegin(info.cs, unit);
+    // From one transition to the next local time runs like any other.
+    while (true) {
+      const int64_t boundary = InstantAt(UnitBegin(UnitBegin(info.cs, unit, 1), unit), info.offset);
+      const int64_t transition = TransitionAfter(time_us, info.offset);
+      if (boundary < transition) return boundary;
+      info = zone_.At(absl::FromUnixMicros(transition));
+      if (UnitBegin(info.cs, unit) != begin) return transition;
+      time_us = transition;
+    }
+  }
+
+  int64_t NextTransition(int64_t time_us) const override {
+    return TransitionAfter(time_us, zone_.At(absl::FromUnixMicros(time_us)).offset);
+  }
+
  private:
   absl::CivilDay DayOf(int64_t time_us) const { return absl::CivilDay(zone_.At(absl::FromUnixMicros(time_us)).cs); }
+
+  // Where the unit that holds a reading begins, moved by `offset` units.
+  static absl::CivilSecond UnitBegin(absl::CivilSecond reading, ReadingUnit unit, int offset = 0) {
+    const absl::CivilDay day(reading);
+    switch (unit) {
+      case ReadingUnit::kHour:
+        return absl::CivilHour(reading) + offset;
+      case ReadingUnit::kDay:
+        return absl::CivilSecond(day + offset);
+      case ReadingUnit::kWeek:
+        return absl::CivilSecond(day - static_cast<int>(absl::GetWeekday(day)) + 7 * offset);
+      case ReadingUnit::kMonth:
+        return absl::CivilSecond(absl::CivilMonth(day) + offset);
+      case ReadingUnit::kQuarter:
+        return absl::CivilSecond(absl::CivilMonth(day.year(), (day.month() - 1) / 3 * 3 + 1) + 3 * offset);
+      case ReadingUnit::kYear:
+        break;
+    }
+    return absl::CivilSecond(absl::CivilYear(day) + offset);
+  }
+
+  static int64_t InstantAt(absl::CivilSecond reading, int utc_offset_s) {
+    return (reading - absl::CivilSecond() - utc_offset_s) * kSecondUs;
+  }
+
+  // The zone's next transition after time_us, where its offset from UTC is `utc_offset_s`; INT64_MAX. It may be one that changes nothing.
+  // Rules are spelled out for 400 years, in which the calendar repeats itself, and so do they.
+  int64_t TransitionAfter(int64_t time_us, int utc_offset_s) const {
+    absl::TimeZone::CivilTransition transition;
+    for (int64_t shift_us = 0; time_us - shift_us >= kSpelledOutUs || shift_us == 0; shift_us += kCalendarPeriodUs) {
+      if (zone_.NextTransition(absl::FromUnixMicros(time_us - shift_us), &transition))
+        return std::max(InstantAt(transition.from, utc_offset_s) + shift_us, time_us + 1);
+    }
+    return INT64_MAX;
+  }
 
   int64_t FirstInstant(absl::CivilSecond reading) const {
     absl::TimeZone::TimeInfo info = zone_.At(reading);
@@ -105,6 +162,26 @@ struct Zones {
 };
 
 int64_t FloorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+// Of the units that follow the calendar; 0 for those of fixed length.
+int MonthsIn(AgeUnit unit) { return unit == AgeUnit::kMonth ? 1 : unit == AgeUnit::kYear ? 12 : 0; }
+
+int64_t LengthOf(AgeUnit unit) {
+  switch (unit) {
+    case AgeUnit::kMinute:
+      return 60 * kSecondUs;
+    case AgeUnit::kHour:
+      return 3'600 * kSecondUs;
+    case AgeUnit::kDay:
+      return 86'400 * kSecondUs;
+    case AgeUnit::kWeek:
+      return 7 * 86'400 * kSecondUs;
+    default:
+      return kSecondUs;
+  }
+}
+
+int64_t TimeOfDay(const Zone::Reading& r) { return ((r.hour * int64_t{60} + r.minute) * 60 + r.second) * kSecondUs + r.microsecond; }
 
 auto ReadingOf(const Zone::Reading& r) { return std::tuple(r.day, r.hour, r.minute, r.second, r.microsecond); }
 
@@ -150,25 +227,58 @@ const Zone* Zone::Find(std::string_view name) {
   return zones.loaded.emplace(name, std::make_unique<AbseilZone>(zone)).first->second.get();
 }
 
-int64_t AgeIn(int64_t ts_us, int64_t now_us, AgeUnit unit, const Zone& zone) {
-  int64_t passed_us = now_us - ts_us;  // both within years 1–9999
+ReadingUnit ReadingUnitOf(CalendarUnit unit) {
   switch (unit) {
-    case AgeUnit::kSecond:
-      return FloorDivide(passed_us, kSecondUs);
-    case AgeUnit::kMinute:
-      return FloorDivide(passed_us, 60 * kSecondUs);
-    case AgeUnit::kHour:
-      return FloorDivide(passed_us, 3'600 * kSecondUs);
-    case AgeUnit::kDay:
-      return FloorDivide(passed_us, 86'400 * kSecondUs);
-    case AgeUnit::kWeek:
-      return FloorDivide(passed_us, 7 * 86'400 * kSecondUs);
-    case AgeUnit::kMonth:
-      return MonthsBetween(ts_us, now_us, zone, 1);
-    case AgeUnit::kYear:
+    case CalendarUnit::kDay:
+      return ReadingUnit::kDay;
+    case CalendarUnit::kWeek:
+      return ReadingUnit::kWeek;
+    case CalendarUnit::kMonth:
+      return ReadingUnit::kMonth;
+    case CalendarUnit::kQuarter:
+      return ReadingUnit::kQuarter;
+    case CalendarUnit::kYear:
       break;
   }
-  return MonthsBetween(ts_us, now_us, zone, 12);
+  return ReadingUnit::kYear;
+}
+
+int64_t AgeIn(int64_t ts_us, int64_t now_us, AgeUnit unit, const Zone& zone) {
+  if (const int months = MonthsIn(unit)) return MonthsBetween(ts_us, now_us, zone, months);
+  return FloorDivide(now_us - ts_us, LengthOf(unit));  // both within years 1–9999
+}
+
+int64_t InstantOfAge(int64_t ts_us, int64_t units, AgeUnit unit, const Zone& zone) {
+  const int months = MonthsIn(unit);
+  if (months == 0) {
+    const int128 instant = ts_us + int128{units} * LengthOf(unit);
+    return instant > kTimestampMaxUs ? INT64_MAX : instant < kTimestampMinUs ? INT64_MIN : static_cast<int64_t>(instant);
+  }
+  if (units > kMonthsMax) return INT64_MAX;
+  if (units < -kMonthsMax) return INT64_MIN;
+  return MonthsLater(zone.At(ts_us), units * months, zone);
+}
+
+int64_t NextMovingAge(int64_t now_us, int64_t behind_us, AgeUnit unit, const Zone& zone) {
+  if (MonthsIn(unit) == 0) return INT64_MAX;
+  const int64_t from_us = now_us - behind_us;
+  int64_t next = INT64_MAX;
+  auto offer = [&](int64_t from_reaches_us) {
+    if (from_reaches_us > from_us && from_reaches_us < INT64_MAX - kCalendarPeriodUs) next = std::min(next, from_reaches_us + behind_us);
+  };
+  // Within one day of both, and no transition, the readings run side by side.
+  for (const int64_t time_us : {from_us, now_us}) {
+    const int64_t change = std::min(zone.NextChange(time_us, ReadingUnit::kDay), zone.NextTransition(time_us));
+    next = std::min(next, now_us + (change - time_us));
+  }
+  // But where the reading of ts is sought again on the day of a transition, it stands still while it passes over what is skipped there.
+  const int64_t day_us = LengthOf(AgeUnit::kDay);
+  for (int64_t jump = zone.NextTransition(now_us - 2 * day_us); jump <= now_us + 2 * day_us; jump = zone.NextTransition(jump)) {
+    const int64_t of_day = TimeOfDay(zone.At(from_us));
+    offer(from_us + TimeOfDay(zone.At(jump)) - of_day);
+    offer(from_us + TimeOfDay(zone.At(jump - 1)) + 1 - of_day);
+  }
+  return next;
 }
 
 }  // namespace korrel

@@ -18,6 +18,10 @@
 
 namespace korrel {
 
+// What is looked at in a local reading. A week is that of its Monday.
+enum class ReadingUnit : uint8_t { kHour = 1, kDay, kWeek, kMonth, kQuarter, kYear };
+ReadingUnit ReadingUnitOf(CalendarUnit unit);
+
 class Zone {
  public:
   // nullptr for a name the machine's time zone database does not know ("" and offsets are not names). Lives forever.
@@ -39,11 +43,21 @@ class Zone {
   virtual int64_t DateStart(int year, int month, int day) const = 0;
   // First instant at which the local reading is the given one or later: the first of a repeated reading, the jump over a skipped one.
   virtual int64_t InstantOf(int year, int month, int day, int hour, int minute, int second) const = 0;
+  // The next instant at which the local reading is of another hour (day, …): a boundary, or a transition of the zone that jumps over one,
+  // backwards too.
+  virtual int64_t NextChange(int64_t time_us, ReadingUnit unit) const = 0;
+  // The next instant at which local time may jump; INT64_MAX: none.
+  virtual int64_t NextTransition(int64_t time_us) const = 0;
 };
 
 // Whole units from ts to now (age_in), rounded down: k from the instant ts + k units on, for negative k too, so that just before ts it
 // is -1. second … week have fixed lengths. For month and year that instant is the first whose local reading of (month,) day and time
 // of day is reached or passed: what began on 29 February is a year older on 1 March. Turning the local clock back takes nothing away.
 int64_t AgeIn(int64_t ts_us, int64_t now_us, AgeUnit unit, const Zone& zone);
+// The other way round: the first instant now at which AgeIn(ts, now) is `units` or more. INT64_MAX and INT64_MIN: beyond what any clock shows.
+int64_t InstantOfAge(int64_t ts_us, int64_t units, AgeUnit unit, const Zone& zone);
+// For a ts that runs with the clock, ts = now - behind_us: an instant later than now up to which AgeIn(ts, now) stays what it is. It is
+// one at which a local reading that decides it begins anew, or the zone changes.
+int64_t NextMovingAge(int64_t now_us, int64_t behind_us, AgeUnit unit, const Zone& zone);
 
 }  // namespace korrel

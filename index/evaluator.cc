@@ -1,11 +1,14 @@
 #include "index/evaluator.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "index/evaluation/block_evaluator.h"
+#include "index/evaluation/edge.h"
 #include "index/evaluation/explain.h"
 #include "index/evaluation/plan.h"
 #include "index/evaluation/vector_machine.h"
+#include "index/evaluation/work.h"
 
 namespace korrel {
 namespace {
@@ -43,6 +46,18 @@ void Append(const Vector& from, size_t n, ValueVector* out) {
   }
 }
 
+// A form of the plan at work in one shard.
+struct Form {
+  Form(const CompiledForm& compiled, const ShardView& view, WorkMeter* meter)
+      : compiled(compiled),
+        machine(&view, compiled.slot_count(), meter),
+        bits(view, compiled.condition_count(), compiled.truths(), &machine, meter, compiled.rows_per_batch()) {}
+
+  const CompiledForm& compiled;
+  VectorMachine machine;
+  BlockEvaluator bits;
+};
+
 }  // namespace
 
 Value ValueVector::At(size_t i) const {
@@ -79,22 +94,44 @@ void ExplainNode::Merge(const ExplainNode& other) {
 
 struct Evaluator::Impl {
   Impl(const CompiledPlan& plan, const ShardView& view, WorkMeter* meter)
-      : plan(plan),
-        view(view),
-        meter(meter ? meter : &own_meter),
-        machine(&this->view, plan.slot_count(), this->meter),
-        bits(this->view, plan.condition_count(), plan.truths(), &machine, this->meter, plan.rows_per_batch()) {}
+      : plan(plan), view(view), meter(meter ? meter : &own_meter), kept(plan.KeptIn(view)) {
+    form.emplace(kept ? *kept : plan.plain(), this->view, this->meter);
+  }
 
   const CompiledPlan& plan;
   const ShardView view;
   WorkMeter own_meter;
   WorkMeter* meter;
-  VectorMachine machine;
-  BlockEvaluator bits;
+  const CompiledForm* const kept;  // null: what answers is the plain form
+  std::optional<Form> form;        // what answers, except for rows that are due
+
+  // The form that is right for every row.
+  Form& Plain() {
+    if (!kept) return *form;
+    if (!plain) plain.emplace(plan.plain(), view, meter);
+    return *plain;
+  }
+
+  // The rows of a block whose kept values the clock has overtaken; nullptr: none.
+  const uint64_t* DueIn(uint32_t block) {
+    if (!kept) return nullptr;
+    if (due_block != block) {
+      due_block = block;
+      due_rows.resize(kBlockWords);
+      any_due = view.kept->DueRows(block, view.now_us, due_rows.data());
+      if (any_due) meter->Add(kBlockRows / work::kDueRowsPerUnit);
+    }
+    return any_due ? due_rows.data() : nullptr;
+  }
+
+  Form& FormOf(Row row) { return kept && view.kept->IsDue(row, view.now_us) ? Plain() : *form; }
 
   uint32_t ExplainRows(uint32_t block, uint32_t first_row, uint32_t end_row, ExplainNode* into) {
     uint32_t end = 0;
-    ExplainNode part = Explainer(plan, view, &bits, &machine).ExplainRows(block, first_row, end_row, *meter, &end);
+    std::optional<Explainer::Due> due;
+    if (const uint64_t* rows = DueIn(block)) due = {rows, &plan, &Plain().machine};
+    ExplainNode part =
+        Explainer(form->compiled, view, &form->bits, &form->machine, due).ExplainRows(block, first_row, end_row, *meter, &end);
     if (into->text.empty()) {
       *into = std::move(part);
     } else {
@@ -102,6 +139,12 @@ struct Evaluator::Impl {
     }
     return end;
   }
+
+ private:
+  std::optional<Form> plain;  // beside the kept one, when it is first needed
+  std::optional<uint32_t> due_block;
+  std::vector<uint64_t> due_rows;
+  bool any_due = false;
 };
 
 Evaluator::Evaluator(const Plan& plan, const ShardView& view, WorkMeter* meter)
@@ -111,24 +154,33 @@ Evaluator::~Evaluator() = default;
 bool Evaluator::PlanIsStale() const { return impl_->plan.IsStale(impl_->view); }
 
 uint32_t Evaluator::Match(uint32_t block, uint32_t first_row, uint64_t* bits, uint32_t* matches) {
-  const Condition* condition = impl_->plan.condition();
-  if (condition) return impl_->bits.Match(*condition, block, first_row, bits, matches);
+  Form& form = *impl_->form;
+  if (const Condition* condition = form.compiled.condition()) {
+    const uint64_t* rows = impl_->DueIn(block);
+    if (!rows) return form.bits.Match(*condition, block, first_row, bits, matches, nullptr);
+    Form& plain = impl_->Plain();
+    const BlockEvaluator::Due due = {rows, &plain.bits, plain.compiled.condition()};
+    return form.bits.Match(*condition, block, first_row, bits, matches, &due);
+  }
   // Not a condition: nobody matches. The callers compile with must_be_condition.
   if (bits) std::fill(bits, bits + kBlockWords, 0);
   if (matches) *matches = 0;
   return kBlockRows;
 }
 
+// In batches of rows that one form answers.
 size_t Evaluator::Read(std::span<const Row> rows, ValueVector* out) {
-  const Term& root = impl_->plan.root();
-  ResizeFor(root.type, out);
+  ResizeFor(impl_->plan.plain().root().type, out);
   size_t done = 0;
   while (done < rows.size()) {
     if (done > 0 && impl_->meter->exhausted()) break;
-    const size_t size = std::min<size_t>(impl_->plan.rows_per_batch(), rows.size() - done);
-    impl_->machine.NewBatch(true);
+    Form& form = impl_->FormOf(rows[done]);
+    const size_t most = std::min<size_t>(form.compiled.rows_per_batch(), rows.size() - done);
+    size_t size = 1;
+    while (size < most && &impl_->FormOf(rows[done + size]) == &form) ++size;
+    form.machine.NewBatch(true);
     Batch batch = Batch::OfRows(rows.subspan(done, size), true);
-    const Vector& value = impl_->machine.Evaluate(root, &batch, nullptr);
+    const Vector& value = form.machine.Evaluate(form.compiled.root(), &batch, nullptr);
     Append(value, batch.size, out);
     done += batch.size;
     if (batch.size < size) break;
@@ -155,6 +207,15 @@ uint32_t Evaluator::Explain(uint32_t block, uint32_t first_row, ExplainNode* int
   return row;
 }
 
-ExplainNode Evaluator::ExplainRow(Row row) { return Explainer(impl_->plan, impl_->view, &impl_->bits, &impl_->machine).ExplainRow(row); }
+// From its records: what is kept could say that it holds, but not why.
+ExplainNode Evaluator::ExplainRow(Row row) {
+  Form& plain = impl_->Plain();
+  return Explainer(plain.compiled, impl_->view, &plain.bits, &plain.machine).ExplainRow(row);
+}
+
+int64_t Evaluator::ValidUntil(Row row) {
+  Form& plain = impl_->Plain();
+  return EdgeFinder(&plain.machine, impl_->view).EdgeOf(plain.compiled.root(), row);
+}
 
 }  // namespace korrel

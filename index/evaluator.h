@@ -16,12 +16,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "index/evaluation/kept.h"
 #include "index/expression/expression.h"
 #include "index/shard_index.h"
 #include "storage/profile_table.h"
@@ -45,12 +47,25 @@ class WorkMeter {
 
 inline constexpr uint64_t kTurnWorkUnits = 100'000;  // about 100 µs
 
+// Published figures about everybody (population.x): immutable, replaced as a whole at each publication.
+struct PopulationFigures {
+  struct Figure {
+    Value value;                      // absent before the first publication
+    int64_t published_us = 0;         // the instant it is of
+    int64_t next_publication_us = 0;  // 0: none
+  };
+  std::map<std::string, Figure, std::less<>> by_name;
+};
+using PopulationRef = std::shared_ptr<const PopulationFigures>;
+
 // What an evaluator sees of a shard. All must outlive it.
 struct ShardView {
   const ProfileTable* table;
   const ShardIndex* index;
   const Schema* schema;
   int64_t now_us;
+  const KeptValues* kept = nullptr;               // null: nothing is kept
+  const PopulationFigures* population = nullptr;  // null: every figure is absent
 };
 
 class Plan;
@@ -69,8 +84,10 @@ struct ValueVector {
 
 class Plan {
  public:
-  // `expression` of any type; a condition can be matched, every expression can be read row by row.
-  static PlanRef Make(ExpressionRef expression);
+  // `expression` of any type; a condition can be matched, every expression can be read row by row. What `kept` names (null: nothing;
+  // not needed after Make) is read from what the shard keeps, where it is ready there and the row is not due; else it is evaluated from
+  // its definition. Answers are the same either way.
+  static PlanRef Make(ExpressionRef expression, const KeptNames* kept = nullptr);
   virtual ~Plan() = default;
   virtual const Expression& expression() const = 0;
 };
@@ -89,6 +106,7 @@ struct ExplainNode {
   bool truth = false;
   std::string needed;                    // what the predicate asks for, e.g. "= 'NL'"
   Value actual;                          // what was there
+  int64_t valid_until_us = 0;            // all of that as long as nothing is written and now is before; 0: for good
   void Merge(const ExplainNode& other);  // adds counts and times; same shape
 };
 
@@ -115,6 +133,10 @@ class Evaluator {
   uint32_t Explain(uint32_t block, uint32_t first_row, ExplainNode* into);
   // Explains one row: truth, needed and actual of every predicate.
   ExplainNode ExplainRow(Row row);
+
+  // Until when the value for the row holds if nothing is written: an instant after now and no later than the first at which it differs;
+  // INT64_MAX: for good. See index/evaluation/edge.h.
+  int64_t ValidUntil(Row row);
 
  private:
   struct Impl;

@@ -115,6 +115,23 @@ std::optional<int64_t> ProfileTable::UpdatedAt(Row row, int64_t now_us) const {
   return updated;
 }
 
+std::optional<int64_t> ProfileTable::NextActivity(Row row, int64_t now_us) const {
+  const RowData& data = impl_->Data(row);
+  std::optional<int64_t> next;
+  auto offer = [&](int64_t time_us) {
+    if (time_us > now_us && (!next || time_us < *next)) next = time_us;
+  };
+  if (data.first_us <= data.last_us) {
+    offer(data.first_us);
+    offer(data.last_us);
+  }
+  if (!impl_->HasFlag(row, kHasPending)) return next;
+  const std::vector<int64_t>& pending = impl_->pending_activity.at(row.value);
+  auto behind = std::upper_bound(pending.begin(), pending.end(), now_us);
+  if (behind != pending.end()) offer(*behind);
+  return next;
+}
+
 void ProfileTable::NoteActivity(Row row, int64_t time_us, int64_t now_us) {
   RowData& data = impl_->Data(row);
   if (impl_->HasFlag(row, kHasPending)) {

@@ -72,6 +72,8 @@ class ProfileTable {
   // First and latest write or event of the row by event time, of those with time <= now; nullopt where there is none.
   std::optional<int64_t> CreatedAt(Row row, int64_t now_us) const;
   std::optional<int64_t> UpdatedAt(Row row, int64_t now_us) const;
+  // The next write or event of the row with time > now.
+  std::optional<int64_t> NextActivity(Row row, int64_t now_us) const;
   // Notes a write or event at time_us; one later than now_us counts from its own instant on.
   void NoteActivity(Row row, int64_t time_us, int64_t now_us);
 
@@ -84,6 +86,12 @@ class ProfileTable {
   const AttributeColumn* column(AttributeId id) const;  // nullptr: nobody has it
   // The column, made with `type` where there is none yet.
   AttributeColumn* GetOrAddColumn(AttributeId id, Type type);
+  // The same for values that are worked out, not written: they have no write time and do not count towards the row's bytes. A column of
+  // another type, or of written values, that stands in its place is dropped.
+  AttributeColumn* GetOrAddComputed(AttributeId id, Type type);
+  bool IsComputedColumn(AttributeId id) const;
+  // Puts a worked out value (of exactly `type`, or absent) into it. Errors: kResourceExhausted from the dictionary; nothing changed.
+  Status SetComputed(Row row, AttributeId id, Type type, const Value& value);
   // Converts the whole column (see AttributeColumn::Become). No column: nothing.
   void WidenColumn(AttributeId id, Type type);
   bool CanWidenColumn(AttributeId id, Type type) const;
@@ -128,6 +136,13 @@ class ProfileTable {
   // A duplicate is an event of this row, of any type, with the same non-zero message_hash. `hard_max` is kEventsHardMax unless
   // a test says otherwise; eviction by it marks the row truncated for the type, eviction by the declared max_events does not.
   AddEventOutcome AddEvent(Row row, const EventTypeSchema& type, const EventToAdd& event, uint32_t hard_max = kEventsHardMax);
+  // What AddEvent would do, but for a duplicate: how many of the events held it would push out, oldest first, and where the new one would
+  // stand then; nullopt: it would be pushed out itself.
+  struct AddEventPreview {
+    uint32_t evicted = 0;
+    std::optional<uint32_t> index;
+  };
+  AddEventPreview PreviewEvent(Row row, const EventTypeSchema& type, int64_t time_us, uint32_t hard_max = kEventsHardMax) const;
   bool IsTruncated(Row row, EventTypeId type) const;
   const RowBits* TruncatedRows(EventTypeId type) const;  // nullptr: nobody
   // Largest |unscaled| or |int| and whether a double was ever stored: whether all stored values of a property convert exactly.

@@ -34,6 +34,26 @@ AttributeColumn* ProfileTable::GetOrAddColumn(AttributeId id, Type type) {
   return column.get();
 }
 
+AttributeColumn* ProfileTable::GetOrAddComputed(AttributeId id, Type type) {
+  AttributeColumn* column = impl_->Column(id);
+  if (column && (column->type() != type || !impl_->IsComputed(id))) {
+    DropColumn(id);
+    column = nullptr;
+  }
+  if (column) return column;
+  if (id.value >= impl_->columns.size()) impl_->columns.resize(id.value + 1);
+  if (id.value >= impl_->computed_columns.size()) impl_->computed_columns.resize(id.value + 1);
+  impl_->columns[id.value] = std::make_unique<AttributeColumn>(id, type);
+  impl_->computed_columns[id.value] = true;
+  return impl_->columns[id.value].get();
+}
+
+bool ProfileTable::IsComputedColumn(AttributeId id) const { return impl_->IsComputed(id); }
+
+Status ProfileTable::SetComputed(Row row, AttributeId id, Type type, const Value& value) {
+  return GetOrAddComputed(id, type)->Set(row, value, impl_->observer);
+}
+
 void ProfileTable::WidenColumn(AttributeId id, Type type) {
   if (AttributeColumn* column = impl_->Column(id)) column->Become(type, impl_->observer);
 }
@@ -68,7 +88,11 @@ void ProfileTable::DropColumn(AttributeId id) {
   impl_->ForgetStampsOf(id);
   AttributeColumn* column = impl_->Column(id);
   if (!column) return;
-  impl_->text_columns -= HoldsText(column->type());
+  if (impl_->IsComputed(id)) {
+    impl_->computed_columns[id.value] = false;
+  } else {
+    impl_->text_columns -= HoldsText(column->type());
+  }
   impl_->columns[id.value].reset();
   if (impl_->observer) impl_->observer->ColumnReplaced(id);
 }

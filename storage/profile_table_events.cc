@@ -80,6 +80,16 @@ ProfileTable::AddEventOutcome ProfileTable::AddEvent(Row row, const EventTypeSch
   return outcome;
 }
 
+ProfileTable::AddEventPreview ProfileTable::PreviewEvent(Row row, const EventTypeSchema& type, int64_t time_us, uint32_t hard_max) const {
+  const EventHistory* history = History(row, type.id);
+  const uint32_t held = history ? history->size() : 0;
+  const uint32_t limit = std::min(hard_max, type.max_events.value_or(hard_max));
+  const uint32_t place = history ? history->UpperBound(time_us) : 0;  // of equal times the one that came later
+  const uint32_t out = held + 1 > limit ? held + 1 - limit : 0;
+  if (place < out) return {out - 1, std::nullopt};
+  return {out, place - out};
+}
+
 bool ProfileTable::IsTruncated(Row row, EventTypeId type) const {
   const EventTypeState* state = impl_->Events(type);
   return state && state->truncated.Test(row);

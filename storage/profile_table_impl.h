@@ -114,6 +114,7 @@ struct ProfileTable::Impl {
   uint8_t& Flags(Row row) const { return pages[row.value / kPageRows]->flags[row.value % kPageRows]; }
   bool HasFlag(Row row, RowFlag flag) const { return Flags(row) & flag; }
   AttributeColumn* Column(AttributeId id) const { return id.value < columns.size() ? columns[id.value].get() : nullptr; }
+  bool IsComputed(AttributeId id) const { return id.value < computed_columns.size() && computed_columns[id.value]; }
   EventTypeState* Events(EventTypeId type) const { return type.value < event_types.size() ? event_types[type.value].get() : nullptr; }
 
   void RemoveOldestEvents(Row row, EventTypeId type, uint32_t count);  // the row has a history of the type
@@ -146,7 +147,8 @@ struct ProfileTable::Impl {
   std::vector<RowBits> having_identifier;  // by IdentifierTypeId
 
   std::vector<std::unique_ptr<AttributeColumn>> columns;                  // by AttributeId
-  uint32_t text_columns = 0;                                              // of strings and sets
+  uint32_t text_columns = 0;                                              // of strings and sets, written ones
+  std::vector<bool> computed_columns;                                     // by AttributeId
   absl::flat_hash_map<uint32_t, std::vector<StampException>> exceptions;  // by row; each ascending by attribute
   absl::flat_hash_map<uint32_t, std::vector<int64_t>> pending_activity;   // by row; each ascending
 

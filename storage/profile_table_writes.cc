@@ -122,7 +122,7 @@ Status ProfileTable::Impl::CheckRowBytes(std::optional<Row> row, AttributeId cha
   size_t bytes = TextBytes(value);
   if (bytes == 0 || !row || !NeedsByteCount(*row, bytes)) return absl::OkStatus();
   for (const auto& column : columns)
-    if (column && column->id() != changed) bytes += column->ValueBytes(*row);
+    if (column && column->id() != changed && !IsComputed(column->id())) bytes += column->ValueBytes(*row);
   if (bytes <= kRowBytesMax) return absl::OkStatus();
   return InvalidArgument("LIMIT", "value",
                          fmt::format("the profile's attributes would take {} bytes, over the limit of {}", bytes, kRowBytesMax));
@@ -150,7 +150,7 @@ size_t ProfileTable::ValueBytesAtMost(Row row) const {
   if (!impl_->NeedsByteCount(row, 0)) return impl_->text_columns * kShortValueBytes + impl_->columns.size() * 8;
   size_t bytes = 0;
   for (const auto& column : impl_->columns)
-    if (column) bytes += column->ValueBytes(row);
+    if (column && !impl_->IsComputed(column->id())) bytes += column->ValueBytes(row);
   return bytes;
 }
 

@@ -2,24 +2,21 @@
 
 #include <algorithm>
 
+#include "index/evaluation/decay.h"
 #include "index/evaluation/exact.h"
 #include "index/evaluation/promotion.h"
 #include "index/evaluation/work.h"
 
 namespace korrel {
-namespace {
 
-// Events read at a time: enough to make the columns worth while, little enough that computed texts stay few.
-constexpr uint32_t kRunEvents = 256;
-constexpr uint32_t kFirstRunEvents = 16;  // where the first one found ends the search
-
-// `any` stands for all event types but the engine's own.
 bool InAny(const EventTypeSchema& type) { return !type.dropped && type.name != "decision" && type.name != "outcome"; }
 
-}  // namespace
-
 AggregateFolder::AggregateFolder(VectorMachine* machine, const Term& term)
-    : machine_(machine), term_(term), aggregate_(term.node->aggregate), argument_(term.inputs.empty() ? nullptr : term.inputs[0]) {}
+    : machine_(machine),
+      term_(term),
+      aggregate_(term.node->aggregate),
+      argument_(term.inputs.empty() ? nullptr : term.inputs[0]),
+      runs_(machine, term) {}
 
 void AggregateFolder::Evaluate(Batch* batch, const uint8_t* active, Vector* out) {
   out->Reset(term_.type.kind, batch->size);
@@ -32,37 +29,21 @@ void AggregateFolder::Evaluate(Batch* batch, const uint8_t* active, Vector* out)
       batch->size = i;
       return;
     }
-    const std::optional<TimeRange> range = RangeOf(window_zones, i);
+    if (IsDecayed(aggregate_)) {
+      Decayed(batch->rows[i], out, i);
+      continue;
+    }
+    const std::optional<TimeRange> range = machine_->WindowOf(term_, window_zones, i);
     if (!range) continue;
     FindPieces(batch->rows[i], *range);
     FoldRow(aggregate_ == Aggregate::kDaysActive ? machine_->ZoneOf(term_.zone, zones, i) : nullptr, out, i);
   }
 }
 
-AggregateFolder::TimeRange AggregateFolder::RangeIn(const Zone& zone) const {
-  const int64_t now = machine_->view_->now_us;
-  const Window& window = term_.node->window;
-  const int64_t start = zone.UnitStart(now, window.unit, 0);
-  if (window.kind == Window::Kind::kThis) return {start, now + 1};
-  return {zone.UnitStart(now, window.unit, -1), start};
-}
-
-// The window as [from, to) in time; nothing where its zone is not known. A fixed window is worked out once per turn.
-std::optional<AggregateFolder::TimeRange> AggregateFolder::RangeOf(const Vector* zone_names, size_t i) {
-  const int64_t now = machine_->view_->now_us;
-  const Window& window = term_.node->window;
-  if (window.kind == Window::Kind::kLifetime) return TimeRange{INT64_MIN, now + 1};
-  if (window.kind == Window::Kind::kSliding) return TimeRange{now - window.from_us + 1, now - window.to_us + 1};
-  const Zone* zone = machine_->ZoneOf(term_.window_zone, zone_names, i);
-  if (!zone) return std::nullopt;
-  VectorMachine::Slot& slot = machine_->SlotOf(term_);
-  if (!zone_names && slot.edges_known) return TimeRange{slot.from_us, slot.to_us};
-  machine_->meter_->Add(2 * work::kCalendar);
-  const TimeRange range = RangeIn(*zone);
-  slot.edges_known = true;
-  slot.from_us = range.from_us;
-  slot.to_us = range.to_us;
-  return range;
+void AggregateFolder::FoldPieces(std::span<const EventPiece> pieces, Vector* out) {
+  out->Reset(term_.type.kind, 1);
+  pieces_.assign(pieces.begin(), pieces.end());
+  FoldRow(term_.zone, out, 0);
 }
 
 void AggregateFolder::AddPiece(Row row, EventTypeId type, TimeRange range) {
@@ -88,34 +69,10 @@ void AggregateFolder::FindPieces(Row row, TimeRange range) {
   }
 }
 
-AggregateFolder::Run AggregateFolder::ReadRun(const Piece& piece, uint32_t begin, uint32_t end) {
-  Batch events{
-      .kind = Batch::Kind::kEvents, .size = end - begin, .history = piece.history, .properties = piece.properties, .first_event = begin};
-  Run run{.size = end - begin, .taken = nullptr, .argument = nullptr};
-  if (term_.where) {
-    const Vector& where = machine_->Evaluate(*term_.where, &events, nullptr);
-    taken_.resize(run.size);
-    for (size_t i = 0; i < run.size; ++i) taken_[i] = where.True(i);
-    run.taken = taken_.data();
-  }
-  if (argument_) run.argument = &machine_->Evaluate(*argument_, &events, run.taken);
-  return run;
-}
-
 template <class Fold>
 void AggregateFolder::ForEachRun(const Piece& piece, bool backwards, const Fold& fold) {
-  uint32_t run_events = backwards || aggregate_ == Aggregate::kFirst || aggregate_ == Aggregate::kFirstSeen ? kFirstRunEvents : kRunEvents;
-  for (uint32_t done = 0, count = piece.end - piece.begin; done < count;) {
-    const uint32_t size = std::min(run_events, count - done);
-    const uint32_t begin = backwards ? piece.end - done - size : piece.begin + done;
-    const TextArena::Mark mark = machine_->arena_.mark();
-    const bool go_on = fold(ReadRun(piece, begin, begin + size), begin);
-    // What fold keeps of computed texts it has copied.
-    machine_->arena_.Rewind(mark);
-    if (!go_on) return;
-    done += size;
-    run_events = kRunEvents;
-  }
+  const bool ends_soon = backwards || aggregate_ == Aggregate::kFirst || aggregate_ == Aggregate::kFirstSeen;
+  runs_.ForEach(piece, backwards, ends_soon ? EventRuns::kFirstRunEvents : EventRuns::kRunEvents, fold);
 }
 
 uint64_t AggregateFolder::EventsInPieces() const {
@@ -126,7 +83,7 @@ uint64_t AggregateFolder::EventsInPieces() const {
 
 void AggregateFolder::FoldRow(const Zone* zone, Vector* out, size_t i) {
   const bool counts_events = aggregate_ == Aggregate::kCount || aggregate_ == Aggregate::kFirstSeen || aggregate_ == Aggregate::kLastSeen ||
-                             aggregate_ == Aggregate::kDaysActive;
+                             aggregate_ == Aggregate::kDaysActive || aggregate_ == Aggregate::kSessions;
   if (!argument_ && !counts_events) return;  // refused when bound
   switch (aggregate_) {
     case Aggregate::kCount:
@@ -150,10 +107,11 @@ void AggregateFolder::FoldRow(const Zone* zone, Vector* out, size_t i) {
       if (zone) DaysActive(*zone, out, i);
       return;
     case Aggregate::kSessions:
+      return Sessions(out, i);
     case Aggregate::kDecayedCount:
     case Aggregate::kDecayedSum:
     case Aggregate::kNone:
-      return;  // refused when bound
+      return;  // the first two are not folded into a value
   }
 }
 
@@ -351,7 +309,8 @@ void AggregateFolder::DistinctTexts(Vector* out, size_t i) {
   if (best != counts.end()) out->PutText(i, machine_->arena_.Add(best->first));
 }
 
-void AggregateFolder::DaysActive(const Zone& zone, Vector* out, size_t i) {
+// Of the events that count, ascending.
+std::vector<int64_t> AggregateFolder::TimesTaken() {
   std::vector<int64_t> times, run_times;
   for (const Piece& piece : pieces_) {
     ForEachRun(piece, false, [&](const Run& run, uint32_t begin) {
@@ -364,14 +323,67 @@ void AggregateFolder::DaysActive(const Zone& zone, Vector* out, size_t i) {
     });
   }
   if (pieces_.size() > 1) std::sort(times.begin(), times.end());
+  return times;
+}
+
+void AggregateFolder::DaysActive(const Zone& zone, Vector* out, size_t i) {
   int64_t days = 0, next_day = INT64_MIN;
-  for (int64_t time : times) {
+  for (int64_t time : TimesTaken()) {
     if (days > 0 && time < next_day) continue;
     ++days;
     next_day = zone.UnitStart(time, CalendarUnit::kDay, 1);
     machine_->meter_->Add(2 * work::kCalendar);
   }
   out->Put(i, days);
+}
+
+// Runs that have an event in the window: an event before it can only lie in the first of them.
+void AggregateFolder::Sessions(Vector* out, size_t i) {
+  int64_t sessions = 0, last = 0;
+  for (int64_t time : TimesTaken()) {
+    if (sessions == 0 || time - last > *term_.node->gap_us) ++sessions;
+    last = time;
+  }
+  out->Put(i, sessions);
+}
+
+std::optional<DecayState> AggregateFolder::DecayOf(Row row) {
+  FindPieces(row, {INT64_MIN, machine_->view_->now_us + 1});
+  return FoldDecay();
+}
+
+std::optional<DecayState> AggregateFolder::DecayOfPieces(std::span<const EventPiece> pieces) {
+  pieces_.assign(pieces.begin(), pieces.end());
+  return FoldDecay();
+}
+
+std::optional<DecayState> AggregateFolder::FoldDecay() {
+  const int64_t half_life_us = *term_.node->half_life_us;
+  std::optional<DecayState> state;
+  if (!argument_) {
+    const std::vector<int64_t> times = TimesTaken();
+    machine_->meter_->Add(times.size() * work::kDecay);
+    for (int64_t time : times) state = DecayAfter(state, half_life_us, time, 1);
+    return state;
+  }
+  std::vector<int64_t> times;
+  for (const Piece& piece : pieces_) {  // of one event type
+    ForEachRun(piece, false, [&](const Run& run, uint32_t begin) {
+      piece.history->ReadTimes(begin, begin + static_cast<uint32_t>(run.size), &times);
+      machine_->meter_->Add(run.size * work::kDecay);
+      for (size_t k = 0; k < run.size; ++k) {
+        if (run.Takes(k)) state = DecayAfter(state, half_life_us, times[k], ToDouble(*run.argument, argument_->type, k));
+      }
+      return true;
+    });
+  }
+  return state;
+}
+
+void AggregateFolder::Decayed(Row row, Vector* out, size_t i) {
+  const std::optional<DecayState> state = machine_->DecayOf(term_, row);
+  const auto value = state ? DecayedValue(*state, *term_.node->half_life_us, machine_->view_->now_us) : 0;
+  if (value) out->PutDouble(i, *value);
 }
 
 }  // namespace korrel

@@ -9,44 +9,36 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "index/evaluation/event_runs.h"
 #include "index/evaluation/vector_machine.h"
 
 namespace korrel {
+
+// `any` stands for all event types but the engine's own.
+bool InAny(const EventTypeSchema& type);
 
 class AggregateFolder {
  public:
   AggregateFolder(VectorMachine* machine, const Term& term);
   // Rows only. Makes the batch smaller where the budget is used up.
   void Evaluate(Batch* batch, const uint8_t* active, Vector* out);
+  // The same for one item over the given events instead of those the window shows; its zone is fixed. Pieces are in order of event type.
+  void FoldPieces(std::span<const EventPiece> pieces, Vector* out);
+  // Of a decayed aggregate that is not kept; nullopt: over nothing.
+  std::optional<DecayState> DecayOf(Row row);
+  std::optional<DecayState> DecayOfPieces(std::span<const EventPiece> pieces);
 
  private:
-  // The events of one history that the window shows.
-  struct Piece {
-    const EventHistory* history;
-    const PropertyDictionaries* properties;
-    uint32_t begin, end;
-  };
-  struct TimeRange {
-    int64_t from_us, to_us;  // [from, to)
-  };
-  // A run of events after `where` and the argument: which count, and their values.
-  struct Run {
-    size_t size;
-    const uint8_t* taken;    // null: all
-    const Vector* argument;  // null: events are counted
-    bool Takes(size_t i) const { return (!taken || taken[i]) && (!argument || argument->present[i]); }
-  };
-
-  TimeRange RangeIn(const Zone& zone) const;
-  std::optional<TimeRange> RangeOf(const Vector* zone_names, size_t i);
+  using Piece = EventPiece;  // the events of one history that the window shows
+  using Run = EventRun;
   void FindPieces(Row row, TimeRange range);
   void AddPiece(Row row, EventTypeId type, TimeRange range);
-  Run ReadRun(const Piece& piece, uint32_t begin, uint32_t end);
   // Calls fold(run, first event) for runs in event order until it returns false; backwards: for runs from the newest on.
   template <class Fold>
   void ForEachRun(const Piece& piece, bool backwards, const Fold& fold);
@@ -60,6 +52,10 @@ class AggregateFolder {
   void Distinct(Vector* out, size_t i);
   void DistinctTexts(Vector* out, size_t i);
   void DaysActive(const Zone& zone, Vector* out, size_t i);
+  void Sessions(Vector* out, size_t i);
+  void Decayed(Row row, Vector* out, size_t i);
+  std::optional<DecayState> FoldDecay();
+  std::vector<int64_t> TimesTaken();
   uint64_t EventsInPieces() const;
 
   VectorMachine* machine_;
@@ -67,7 +63,7 @@ class AggregateFolder {
   const Aggregate aggregate_;
   const Term* argument_;  // null: events are counted
   std::vector<Piece> pieces_;
-  std::vector<uint8_t> taken_;
+  EventRuns runs_;
 };
 
 }  // namespace korrel

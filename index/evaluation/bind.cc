@@ -52,12 +52,19 @@ void BlockEvaluator::Bind(const Predicate& predicate, Bound* bound) {
       bound->fraction = bound->list ? Part(bound->list->members.count(), live) : 0;
       return;
     }
+    case Predicate::Kind::kMembers: {
+      const RowBits* members = view_.kept ? view_.kept->Members(*predicate.term->node->segment) : nullptr;
+      bound->access = members ? Access::kBits : Access::kNever;
+      if (members) bound->sources.push_back({.rows = members});
+      bound->fraction = members ? Part(members->count(), live) : 0;
+      return;
+    }
     case Predicate::Kind::kTerm:
       return;
     default:
       break;
   }
-  bound->column = view_.table->column(predicate.attribute);
+  bound->column = ColumnOf(*predicate.value, view_);
   if (!bound->column) {
     bound->access = predicate.absent_truth ? Access::kAlways : Access::kNever;
     bound->fraction = predicate.absent_truth;
@@ -164,12 +171,12 @@ void BlockEvaluator::BindDoubles(const Predicate& predicate, Bound* bound) {
   }
 }
 
-// Postings of all codes that any row holds; false if one has none, or there are too many.
-bool BlockEvaluator::PostingsOf(AttributeId attribute, const std::vector<Code>& codes, std::vector<const Posting*>* postings) const {
+// Postings of the codes; false if one has none, or there are too many. Only attributes have any.
+bool BlockEvaluator::PostingsOf(const Term& column, const std::vector<Code>& codes, std::vector<const Posting*>* postings) const {
   postings->clear();
   if (codes.size() > kPostingsMax) return false;
   for (Code code : codes) {
-    const Posting* posting = view_.index->Find(attribute, code);
+    const Posting* posting = column.op == Op::kAttribute ? view_.index->Find(column.node->attribute, code) : nullptr;
     if (!posting) return false;
     postings->push_back(posting);
   }
@@ -192,7 +199,7 @@ void BlockEvaluator::BindStringEquals(const Predicate& predicate, Bound* bound) 
   std::vector<const Posting*> postings;
   if (codes.empty()) {
     bound->access = others ? Access::kBits : Access::kNever;  // present, whatever it is
-  } else if (PostingsOf(predicate.attribute, codes, &postings)) {
+  } else if (PostingsOf(*predicate.value, codes, &postings)) {
     others ? UseAllBut(std::move(postings), bound) : UsePostings(std::move(postings), bound);
   } else {
     ScanCodes(std::move(codes), others, bound);
@@ -236,7 +243,7 @@ void BlockEvaluator::BindCodes(const Predicate& predicate, const std::vector<Cod
     return;
   }
   for (const std::vector<Code>* looked_for : {few_hold ? &holding : &others, few_hold ? &others : &holding}) {
-    if (!PostingsOf(predicate.attribute, *looked_for, &postings)) continue;
+    if (!PostingsOf(*predicate.value, *looked_for, &postings)) continue;
     // Rows without the attribute are in no posting: where the test takes them as it takes the codes that are looked for, all
     // rows are told by the presence of the others.
     const bool holds = looked_for == &holding;
@@ -267,11 +274,18 @@ void BlockEvaluator::KnowAllCodes(const Predicate& predicate, const AttributeCol
   }
 }
 
+// A unit that is kept has one column for as long as its serial means anything.
+std::shared_ptr<CodeTruth> BlockEvaluator::TruthOf(const Predicate& predicate, uint32_t codes) const {
+  const Term& column = *predicate.value;
+  const uint32_t generation = column.op == Op::kAttribute ? view_.index->Generation(column.node->attribute) : 0;
+  return truths_->Find(predicate.term->slot, view_.index->serial(), generation, codes);
+}
+
 void BlockEvaluator::BindCodeTest(const Predicate& predicate, Bound* bound) {
   const AttributeColumn& column = *bound->column;
   const bool is_bool = column.type().kind == ValueKind::kBool;
   const uint32_t codes = is_bool ? 2 : column.dictionary().size();
-  bound->truth = truths_->Find(predicate.term->slot, view_.index->serial(), view_.index->Generation(predicate.attribute), codes);
+  bound->truth = TruthOf(predicate, codes);
   if (codes > kCodesKnownAtOnce) {
     bound->access = Access::kCodeTable;
     bound->cost = 2 * work::kCodeRow;
@@ -306,7 +320,7 @@ void BlockEvaluator::BindSetItems(const Predicate& predicate, Bound* bound) {
     return;
   }
   std::vector<const Posting*> postings;
-  if (few && PostingsOf(predicate.attribute, codes, &postings)) {
+  if (few && PostingsOf(*predicate.value, codes, &postings)) {
     bound->access = Access::kBits;
     if (predicate.op == Op::kHasAll) {
       bound->sources.clear();
@@ -320,8 +334,7 @@ void BlockEvaluator::BindSetItems(const Predicate& predicate, Bound* bound) {
   }
   bound->access = Access::kSetScan;
   bound->cost = work::kSetRow;
-  bound->truth =
-      truths_->Find(predicate.term->slot, view_.index->serial(), view_.index->Generation(predicate.attribute), dictionary.size());
+  bound->truth = TruthOf(predicate, dictionary.size());
 }
 
 // Costs add up; fractions multiply as if operands were independent.
@@ -377,7 +390,10 @@ std::string BlockEvaluator::AccessOf(const Condition& leaf) {
     case Access::kBits: {
       const bool posting =
           std::any_of(bound.sources.begin(), bound.sources.end(), [](const BitSource& source) { return !source.postings.empty(); });
-      return posting ? "posting" : leaf.predicate.kind == Predicate::Kind::kStaticList ? "list" : "presence";
+      if (posting) return "posting";
+      return leaf.predicate.kind == Predicate::Kind::kStaticList ? "list"
+             : leaf.predicate.kind == Predicate::Kind::kMembers  ? "members"
+                                                                 : "presence";
     }
     case Access::kNarrowScan:
       return leaf.predicate.kind == Predicate::Kind::kIntervals ? "range scan" : "code scan";

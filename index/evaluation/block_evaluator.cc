@@ -42,7 +42,8 @@ uint64_t* BlockEvaluator::Scratch() {
 }
 
 // The block in slices: the first is small enough for the kernels to fit the budget, each next one if there is budget left.
-uint32_t BlockEvaluator::Match(const Condition& condition, uint32_t block, uint32_t first_row, uint64_t* bits, uint32_t* matches) {
+uint32_t BlockEvaluator::Match(const Condition& condition, uint32_t block, uint32_t first_row, uint64_t* bits, uint32_t* matches,
+                               const Due* due) {
   ScratchMark mark(this);
   uint64_t* out = bits ? bits : Scratch();
   if (bits) std::fill(bits, bits + kBlockWords, 0);
@@ -50,6 +51,7 @@ uint32_t BlockEvaluator::Match(const Condition& condition, uint32_t block, uint3
   const uint64_t* live = view_.table->live().Block(block);
   block_ = block;
   bounded_ = true;
+  among_ = {due ? due->rows : nullptr, true};
   for (uint32_t word = first_row / 64; live && word < kBlockWords; word = end_word_) {
     const uint64_t before = meter_->used();
     first_word_ = word;
@@ -60,6 +62,7 @@ uint32_t BlockEvaluator::Match(const Condition& condition, uint32_t block, uint3
     ++serial_;
     CopyLive(out);
     uint32_t slice_count = Narrow(condition, out);
+    if (due) slice_count = AddDue(*due, out);
     if (stop_row_ < end_word_ * 64) {
       ClearFrom(stop_row_, end_word_, out);
       slice_count = CountWords(out, first_word_, end_word_);
@@ -82,10 +85,24 @@ uint32_t BlockEvaluator::Match(const Condition& condition, uint32_t block, uint3
   return end;
 }
 
+// The due rows at hand, as far as the others were answered; where they need another turn, it is one for all.
+uint32_t BlockEvaluator::AddDue(const Due& due, uint64_t* bits) {
+  ScratchMark mark(this);
+  uint64_t* found = Scratch();
+  std::fill(found + first_word_, found + end_word_, 0);
+  if (CountWords(due.rows, first_word_, end_word_) > 0) {
+    const uint32_t end = std::min(end_row_, stop_row_);
+    const uint32_t answered = due.evaluator->MatchRows(*due.condition, block_, first_row_, end, true, found, due.rows);
+    if (answered < end) stop_row_ = answered;
+  }
+  return kernel::OrInto(found + first_word_, end_word_ - first_word_, bits + first_word_);
+}
+
 uint32_t BlockEvaluator::MatchRows(const Condition& condition, uint32_t block, uint32_t first_row, uint32_t end_row, bool may_stop,
-                                   uint64_t* bits) {
+                                   uint64_t* bits, const uint64_t* among) {
   block_ = block;
   bounded_ = may_stop;
+  among_ = {among, false};
   first_word_ = first_row / 64;
   end_word_ = (end_row + 63) / 64;
   first_row_ = first_row;
@@ -109,6 +126,8 @@ bool BlockEvaluator::CopyLive(uint64_t* bits) const {
   std::copy(live + first_word_, live + end_word_, bits + first_word_);
   bits[first_word_] &= ~uint64_t{0} << (first_row_ % 64);
   ClearFrom(end_row_, end_word_, bits);
+  for (uint32_t at = first_word_; among_.words && at < end_word_; ++at)
+    bits[at] &= among_.complement ? ~among_.words[at] : among_.words[at];
   return true;
 }
 

@@ -27,12 +27,19 @@ class BlockEvaluator {
                  uint32_t rows_per_batch);
   ~BlockEvaluator();
 
-  // As Evaluator::Match.
-  uint32_t Match(const Condition& condition, uint32_t block, uint32_t first_row, uint64_t* bits, uint32_t* matches);
+  // Rows of a block whose kept values the clock has overtaken, and who answers for them: the same condition in its plain form.
+  struct Due {
+    const uint64_t* rows;  // kBlockWords words
+    BlockEvaluator* evaluator;
+    const Condition* condition;
+  };
+  // As Evaluator::Match. `due` may be null: none are.
+  uint32_t Match(const Condition& condition, uint32_t block, uint32_t first_row, uint64_t* bits, uint32_t* matches, const Due* due);
   // The condition over the live rows [first_row, end_row) of a block, at least one row; words that hold none of them are not
   // touched. Returns the end of the rows that are answered: end_row unless it may stop, which it does where the budget is used up,
-  // but not before the second row.
-  uint32_t MatchRows(const Condition& condition, uint32_t block, uint32_t first_row, uint32_t end_row, bool may_stop, uint64_t* bits);
+  // but not before the second row. With `among` (kBlockWords words) only rows in it are looked at, the others are not in the result.
+  uint32_t MatchRows(const Condition& condition, uint32_t block, uint32_t first_row, uint32_t end_row, bool may_stop, uint64_t* bits,
+                     const uint64_t* among = nullptr);
 
   // How a predicate is answered in this shard, for explanations.
   std::string AccessOf(const Condition& leaf);
@@ -83,7 +90,8 @@ class BlockEvaluator {
   void ScanCodes(std::vector<Code> codes, bool others, Bound* bound);
   void BindSetItems(const Predicate& predicate, Bound* bound);
   void KnowAllCodes(const Predicate& predicate, const AttributeColumn& column, CodeTruth* truth);
-  bool PostingsOf(AttributeId attribute, const std::vector<Code>& codes, std::vector<const Posting*>* postings) const;
+  bool PostingsOf(const Term& column, const std::vector<Code>& codes, std::vector<const Posting*>* postings) const;
+  std::shared_ptr<CodeTruth> TruthOf(const Predicate& predicate, uint32_t codes) const;
   std::vector<Scalar> ScalarsOf(const std::vector<const Term*>& operands);
   struct Estimate {
     bool known = false;
@@ -101,6 +109,7 @@ class BlockEvaluator {
   uint32_t NarrowLeaf(const Condition& leaf, uint64_t* bits);
   uint32_t NarrowTest(const Predicate& predicate, Bound& bound, uint64_t* bits);
   bool CopyLive(uint64_t* bits) const;
+  uint32_t AddDue(const Due& due, uint64_t* bits);
   const uint64_t* LayOut(const std::vector<const Posting*>& postings);
   // Adds the sources as operands of a fused AND; false: one of them is empty here.
   bool AddOperands(const Bound& bound, bool complement, std::vector<kernel::BitOperand>* operands);
@@ -144,6 +153,7 @@ class BlockEvaluator {
   uint32_t block_ = 0, first_word_ = 0, end_word_ = 0;
   uint32_t first_row_ = 0, end_row_ = 0, stop_row_ = kBlockRows;
   bool bounded_ = true;
+  kernel::BitOperand among_ = {nullptr, false};  // rows that count as live; null: all
   uint64_t serial_ = 0;
 };
 

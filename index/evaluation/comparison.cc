@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "index/evaluation/decay.h"
 #include "index/evaluation/exact.h"
 #include "index/evaluation/promotion.h"
 #include "index/evaluation/vector_machine.h"
@@ -50,24 +51,66 @@ void CompareVectors(Op op, const Vector& a, Type a_type, const Vector& b, Type b
 
 }  // namespace
 
+VectorMachine::Side VectorMachine::SideOf(const Term& term, Batch* batch, const uint8_t* active) {
+  Side side{.term = &term, .decayed = batch->kind == Batch::Kind::kRows ? DecayedIn(term) : nullptr};
+  if (!side.decayed) {
+    side.values = &Evaluate(term, batch, active);
+    return side;
+  }
+  side.states.resize(batch->size);
+  for (size_t i = 0; i < batch->size; ++i) {
+    if (active && !active[i]) continue;
+    if (i > 0 && batch->may_stop && meter_->exhausted()) {
+      batch->size = i;
+      break;
+    }
+    side.states[i] = DecayOf(*side.decayed, batch->rows[i]);
+  }
+  return side;
+}
+
+// What decays is compared by the instant at which it passes the other side (decay.h); two that decay, by their values at now.
+void VectorMachine::CompareSides(Op op, const Side& left, const Side& right, size_t n, Vector* out) {
+  if (!left.decayed && !right.decayed) return CompareVectors(op, *left.values, left.term->type, *right.values, right.term->type, n, out);
+  const int64_t now = view_->now_us;
+  auto value_of = [&](const Side& side, size_t i) -> std::optional<double> {
+    if (!side.decayed) return side.values->present[i] ? std::optional(ToDouble(*side.values, side.term->type, i)) : std::nullopt;
+    return side.states[i] ? DecayedValue(*side.states[i], *side.decayed->node->half_life_us, now) : 0;
+  };
+  const bool mirrored = !left.decayed;
+  const Side &faded = mirrored ? right : left, &other = mirrored ? left : right;
+  if (mirrored) op = Mirrored(op);
+  const bool by_value = other.decayed || op == Op::kEqual || op == Op::kNotEqual;
+  for (size_t i = 0; i < n; ++i) {
+    const std::optional<double> c = value_of(other, i);
+    bool holds = false;
+    if (c && by_value) {
+      const std::optional<double> value = value_of(faded, i);
+      holds = value && Holds(op, *value, *c);
+    } else if (c) {
+      const DecayState state = faded.states[i].value_or(DecayState{});
+      holds = CompareDecayed(state, *faded.decayed->node->half_life_us, op, *c).At(now);
+    }
+    out->Put(i, holds);
+  }
+}
+
 void VectorMachine::Compare(const Term& term, Batch* batch, const uint8_t* active, Slot* slot) {
-  const Term &left = *term.inputs[0], &right = *term.inputs[1];
-  const Vector& a = Evaluate(left, batch, active);
-  const Vector& b = Evaluate(right, batch, active);
+  const Side left = SideOf(*term.inputs[0], batch, active);
+  const Side right = SideOf(*term.inputs[1], batch, active);
   slot->vector.Reset(ValueKind::kBool, batch->size);
-  CompareVectors(term.op, a, left.type, b, right.type, batch->size, &slot->vector);
+  CompareSides(term.op, left, right, batch->size, &slot->vector);
 }
 
 void VectorMachine::Between(const Term& term, Batch* batch, const uint8_t* active, Slot* slot) {
-  const Term &value = *term.inputs[0], &low = *term.inputs[1], &high = *term.inputs[2];
-  const Vector& x = Evaluate(value, batch, active);
-  const Vector& a = Evaluate(low, batch, active);
-  const Vector& b = Evaluate(high, batch, active);
+  const Side value = SideOf(*term.inputs[0], batch, active);
+  const Side low = SideOf(*term.inputs[1], batch, active);
+  const Side high = SideOf(*term.inputs[2], batch, active);
   const size_t n = batch->size;
   slot->converted[0].Reset(ValueKind::kBool, n);
   slot->vector.Reset(ValueKind::kBool, n);
-  CompareVectors(Op::kGreaterEqual, x, value.type, a, low.type, n, &slot->converted[0]);
-  CompareVectors(Op::kLessEqual, x, value.type, b, high.type, n, &slot->vector);
+  CompareSides(Op::kGreaterEqual, value, low, n, &slot->converted[0]);
+  CompareSides(Op::kLessEqual, value, high, n, &slot->vector);
   for (size_t i = 0; i < n; ++i) slot->vector.ints[i] &= slot->converted[0].ints[i];
 }
 

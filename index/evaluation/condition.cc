@@ -9,33 +9,7 @@ namespace {
 
 constexpr size_t kStringEqualsMax = 8;  // longer lists go through the table of codes
 
-bool IsStored(const Term& term) { return term.op == Op::kAttribute && !term.definition; }
 bool IsComparison(Op op) { return op >= Op::kEqual && op <= Op::kGreaterEqual; }
-
-// a <op> b as b <mirrored op> a.
-Op Mirrored(Op op) {
-  switch (op) {
-    case Op::kLess:
-      return Op::kGreater;
-    case Op::kLessEqual:
-      return Op::kGreaterEqual;
-    case Op::kGreater:
-      return Op::kLess;
-    case Op::kGreaterEqual:
-      return Op::kLessEqual;
-    default:
-      return op;
-  }
-}
-
-const Term* FindStored(const Term& term) {
-  if (IsStored(term)) return &term;
-  if (term.definition) return FindStored(*term.definition);
-  for (const Term* input : term.inputs) {
-    if (const Term* found = input->attributes.empty() ? nullptr : FindStored(*input)) return found;
-  }
-  return term.zone_term && !term.zone_term->attributes.empty() ? FindStored(*term.zone_term) : nullptr;
-}
 
 Scalar ScalarAt(const Vector& vector, Type type) {
   Scalar scalar{.type = type};
@@ -69,16 +43,16 @@ void KnowIntervals(Predicate* predicate) {
   predicate->intervals.Finish();
 }
 
-// A comparison, between or in of a stored number or timestamp against operands that are the same for all rows.
+// A comparison, between or in of a number or timestamp in a column against operands that are the same for all rows.
 bool MakeRange(const Term& term, Predicate* predicate) {
   if (!IsComparison(term.op) && term.op != Op::kBetween && term.op != Op::kIn) return false;
-  const bool mirrored = IsComparison(term.op) && !IsStored(*term.inputs[0]);
+  const bool mirrored = IsComparison(term.op) && !term.inputs[0]->IsColumn();
   predicate->value = term.inputs[mirrored ? 1 : 0];
   predicate->op = mirrored ? Mirrored(term.op) : term.op;
   for (const Term* input : term.inputs) {
     if (input != predicate->value) predicate->operands.push_back(input);
   }
-  if (!IsStored(*predicate->value)) return false;
+  if (!predicate->value->IsColumn()) return false;
   for (const Term* operand : predicate->operands) {
     if (operand->reads_row) return false;
   }
@@ -99,7 +73,7 @@ bool MakeStringEquals(const Term& term, Predicate* predicate) {
     predicate->value = term.inputs[0];
     predicate->texts = term.items->distinct_texts;
   } else if (term.op == Op::kEqual || term.op == Op::kNotEqual) {
-    const bool mirrored = !IsStored(*term.inputs[0]);
+    const bool mirrored = !term.inputs[0]->IsColumn();
     const Term& constant = *term.inputs[mirrored ? 0 : 1];
     predicate->value = term.inputs[mirrored ? 1 : 0];
     predicate->op = term.op;
@@ -109,11 +83,11 @@ bool MakeStringEquals(const Term& term, Predicate* predicate) {
   } else {
     return false;
   }
-  return IsStored(*predicate->value) && predicate->value->type.kind == ValueKind::kString && predicate->texts.size() <= kStringEqualsMax;
+  return predicate->value->IsColumn() && predicate->value->type.kind == ValueKind::kString && predicate->texts.size() <= kStringEqualsMax;
 }
 
 bool MakeSetItems(const Term& term, Predicate* predicate) {
-  if (term.op < Op::kHasAny || term.op > Op::kHas || !IsStored(*term.inputs[0])) return false;
+  if (term.op < Op::kHasAny || term.op > Op::kHas || !term.inputs[0]->IsColumn()) return false;
   predicate->kind = Predicate::Kind::kSetItems;
   predicate->value = term.inputs[0];
   predicate->op = term.op == Op::kHas ? Op::kHasAny : term.op;
@@ -148,10 +122,9 @@ bool TruthForAbsent(const Term& term) {
 }
 
 bool MakeCodeTest(const Term& term, Predicate* predicate) {
-  if (term.attributes.size() != 1 || !term.only_attributes || term.reads_now) return false;
+  if (!term.column || term.reads_now) return false;
   predicate->kind = Predicate::Kind::kCodeTest;
-  predicate->value = FindStored(term);
-  if (!predicate->value) return false;
+  predicate->value = term.column;
   const ValueKind kind = predicate->value->type.kind;
   if (kind != ValueKind::kString && kind != ValueKind::kBool) return false;
   predicate->absent_truth = TruthForAbsent(term);
@@ -161,13 +134,13 @@ bool MakeCodeTest(const Term& term, Predicate* predicate) {
 bool MakeOther(const Term& term, Predicate* predicate) {
   if (!term.reads_row) {
     predicate->kind = Predicate::Kind::kRowFree;
-  } else if (term.op == Op::kIsPresent && IsStored(*term.inputs[0])) {
+  } else if (term.op == Op::kIsPresent && term.inputs[0]->IsColumn()) {
     predicate->kind = Predicate::Kind::kPresence;
     predicate->value = term.inputs[0];
   } else if (term.Is(Function::kHasIdentifier)) {
     predicate->kind = Predicate::Kind::kIdentifier;
   } else if (term.op == Op::kInSegment && !term.definition) {
-    predicate->kind = Predicate::Kind::kStaticList;
+    predicate->kind = term.kept ? Predicate::Kind::kMembers : Predicate::Kind::kStaticList;
   } else {
     return false;
   }
@@ -180,9 +153,7 @@ Predicate MakePredicate(const Term& term) {
   for (auto* make : {MakeOther, MakeRange, MakeStringEquals, MakeSetItems, MakeCodeTest}) {
     Predicate predicate;
     predicate.term = &term;
-    if (!make(term, &predicate)) continue;
-    if (predicate.value) predicate.attribute = predicate.value->node->attribute;
-    return predicate;
+    if (make(term, &predicate)) return predicate;
   }
   Predicate other;
   other.term = &term;
@@ -232,12 +203,9 @@ const Condition* ConditionBuilder::BuildNew(const Term& term) {
   if (term.op == Op::kNot) return Not(*term.inputs[0]);
   if (term.op == Op::kIsAbsent) {
     Condition* leaf = Add(Condition::Kind::kLeaf);
-    leaf->predicate = IsStored(*term.inputs[0]) ? Predicate{.kind = Predicate::Kind::kPresence,
-                                                            .term = &term,
-                                                            .value = term.inputs[0],
-                                                            .attribute = term.inputs[0]->node->attribute}
-                                                : MakePredicate(term);
-    leaf->complement = IsStored(*term.inputs[0]);
+    const bool column = term.inputs[0]->IsColumn();
+    leaf->predicate = column ? Predicate{.kind = Predicate::Kind::kPresence, .term = &term, .value = term.inputs[0]} : MakePredicate(term);
+    leaf->complement = column;
     leaf->has_aggregate = term.has_aggregate;
     return leaf;
   }

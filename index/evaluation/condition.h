@@ -19,24 +19,24 @@ namespace korrel {
 struct Predicate {
   enum class Kind : uint8_t {
     kRowFree,       // the same for all rows: evaluated once per turn
-    kPresence,      // a stored attribute is present
-    kIntervals,     // a stored int, decimal or timestamp against row-free operands
-    kDoubles,       // a stored double against row-free operands
-    kStringEquals,  // a stored string is one of a few constants, or present and not the one (op kNotEqual)
-    kCodeTest,      // any test of one stored string or bool: once per code
-    kSetItems,      // a stored set against constants
+    kPresence,      // a column is present
+    kIntervals,     // an int, decimal or timestamp column against row-free operands
+    kDoubles,       // a double column against row-free operands
+    kStringEquals,  // a string column is one of a few constants, or present and not the one (op kNotEqual)
+    kCodeTest,      // any test of one string or bool column: once per code
+    kSetItems,      // a set column against constants
     kIdentifier,    // has_identifier
     kStaticList,    // in segment of a static one
+    kMembers,       // in segment of a live one that is kept
     kTerm,          // everything else
   };
   Kind kind = Kind::kTerm;
-  const Term* term = nullptr;   // the whole test
-  const Term* value = nullptr;  // the stored attribute it is about
-  AttributeId attribute;
-  bool absent_truth = false;     // kCodeTest: whether it holds for rows without the attribute
+  const Term* term = nullptr;    // the whole test
+  const Term* value = nullptr;   // the column it is about: ColumnOf (vector_machine.h) finds it in a shard
+  bool absent_truth = false;     // kCodeTest: whether it holds for rows without a value
   bool intervals_known = false;  // kIntervals: else made from operands that read now(), once per turn
   IntervalSet intervals;
-  Op op = Op::kEqual;                   // kIntervals, kDoubles: with the attribute on the left; kSetItems: kHasAny/All/None; kStringEquals
+  Op op = Op::kEqual;                   // kIntervals, kDoubles: with the column on the left; kSetItems: kHasAny/All/None; kStringEquals
   std::vector<const Term*> operands;    // kIntervals, kDoubles: the row-free ones
   std::vector<std::string_view> texts;  // kStringEquals, kSetItems: distinct
 };

@@ -4,6 +4,8 @@
 #include <bit>
 #include <chrono>
 
+#include "index/evaluation/edge.h"
+
 namespace korrel {
 namespace {
 
@@ -50,7 +52,7 @@ ExplainNode Explainer::ExplainRows(uint32_t block, uint32_t first_row, uint32_t 
   }
   EndAt(end_row);
   Found found;
-  ExplainNode node = ExplainPart(plan_.root(), &found);
+  ExplainNode node = ExplainPart(form_.root(), &found);
   size_t next = 0;
   CountFound(&node, &next);
   *end = end_row_;
@@ -76,7 +78,7 @@ ExplainNode Explainer::ExplainPart(const Term& term, Found* found) {
   ExplainNode node = NodeOf(term);
   found->holding.assign(live_.size(), 0);
   found->absent.assign(live_.size(), 0);
-  const bool opens = term.definition && plan_.ConditionOf(term) && explained_.insert(term.definition).second;
+  const bool opens = term.definition && form_.ConditionOf(term) && explained_.insert(term.definition).second;
   if (opens) {
     node.access = "definition";
     node.inputs.push_back(ExplainPart(*term.definition, found));
@@ -117,13 +119,14 @@ void Explainer::Combine(const Term& term, ExplainNode* node, Found* found) {
 
 // A test that reads no row may have no condition of its own: the one it is part of was folded as a whole.
 void Explainer::Leaf(const Term& term, ExplainNode* node, Found* found) {
-  const Condition* condition = plan_.ConditionOf(term);
+  const Condition* condition = form_.ConditionOf(term);
   KeepToBudget();
   if (condition) {
     block_bits_.resize(kBlockWords);
     EndAt(bits_->MatchRows(*condition, block_, first_row_, end_row_, true, block_bits_.data()));
     std::copy(block_bits_.begin() + first_word_, block_bits_.begin() + (end_row_ + 63) / 64, found->holding.begin());
     node->access = condition->kind == Condition::Kind::kLeaf ? bits_->AccessOf(*condition) : "definition";
+    CorrectDue(term, true, &found->holding);
   } else {
     found->holding = RowsWith(term, term.type.kind == ValueKind::kBool);
     node->access = !term.reads_row ? "constant" : term.has_aggregate ? "events" : "rows";
@@ -140,17 +143,30 @@ Explainer::Words Explainer::RowsWith(const Term& term, bool must_hold) {
     const Vector& value = machine_->Evaluate(term, &batch, nullptr);
     return (must_hold ? value.True(0) : value.present[0]) ? live_ : result;
   }
-  if (term.op != Op::kAttribute || term.definition || must_hold) return RowsRead(term, must_hold);
-  const AttributeColumn* column = view_.table->column(term.node->attribute);
-  const uint64_t* presence = column ? column->presence().Block(block_) : nullptr;
-  for (size_t i = 0; presence && i < live_.size(); ++i) result[i] = live_[i] & presence[first_word_ + i];
+  if (term.IsColumn() && !must_hold) {
+    const AttributeColumn* column = ColumnOf(term, view_);
+    const uint64_t* presence = column ? column->presence().Block(block_) : nullptr;
+    for (size_t i = 0; presence && i < live_.size(); ++i) result[i] = live_[i] & presence[first_word_ + i];
+  } else {
+    result = RowsRead(machine_, term, must_hold, live_);
+  }
+  CorrectDue(term, must_hold, &result);
   return result;
 }
 
-Explainer::Words Explainer::RowsRead(const Term& term, bool must_hold) {
+void Explainer::CorrectDue(const Term& term, bool must_hold, Words* rows) {
+  if (!due_) return;
+  KeepToBudget();
+  Words overtaken = live_;
+  for (size_t i = 0; i < overtaken.size(); ++i) overtaken[i] &= due_->rows[first_word_ + i];
+  const Words right = RowsRead(due_->machine, due_->plan->PlainOf(term), must_hold, overtaken);
+  for (size_t i = 0; i < overtaken.size(); ++i) (*rows)[i] = ((*rows)[i] & ~overtaken[i]) | right[i];
+}
+
+Explainer::Words Explainer::RowsRead(VectorMachine* machine, const Term& term, bool must_hold, const Words& among) {
   std::vector<Row> rows;
-  for (size_t at = 0; at < live_.size(); ++at) {
-    for (uint64_t word = live_[at]; word != 0; word &= word - 1)
+  for (size_t at = 0; at < among.size(); ++at) {
+    for (uint64_t word = among[at]; word != 0; word &= word - 1)
       rows.emplace_back(block_ * kBlockRows + (first_word_ + static_cast<uint32_t>(at)) * 64 +
                         static_cast<uint32_t>(std::countr_zero(word)));
   }
@@ -160,9 +176,9 @@ Explainer::Words Explainer::RowsRead(const Term& term, bool must_hold) {
       EndAt(rows[done].value % kBlockRows);
       break;
     }
-    machine_->NewBatch(false);
-    Batch batch = Batch::OfRows(std::span(rows).subspan(done, std::min<size_t>(plan_.rows_per_batch(), rows.size() - done)), true);
-    const Vector& value = machine_->Evaluate(term, &batch, nullptr);
+    machine->NewBatch(false);
+    Batch batch = Batch::OfRows(std::span(rows).subspan(done, std::min<size_t>(form_.rows_per_batch(), rows.size() - done)), true);
+    const Vector& value = machine->Evaluate(term, &batch, nullptr);
     for (size_t i = 0; i < batch.size; ++i) {
       const uint32_t row = rows[done + i].value % kBlockRows;
       if (must_hold ? value.True(i) : value.present[i]) result[row / 64 - first_word_] |= uint64_t{1} << (row % 64);
@@ -184,7 +200,7 @@ Explainer::Words Explainer::AbsentRows(const Term& term) {
 
 ExplainNode Explainer::ExplainRow(Row row) {
   explained_.clear();
-  return ExplainRowPart(plan_.root(), row);
+  return ExplainRowPart(form_.root(), row);
 }
 
 ExplainNode Explainer::ExplainRowPart(const Term& term, Row row) {
@@ -198,6 +214,8 @@ ExplainNode Explainer::ExplainRowPart(const Term& term, Row row) {
   const bool* holds = std::get_if<bool>(&value);
   node.truth = holds && *holds;
   node.profile_count = term.type.kind == ValueKind::kBool ? node.truth : IsPresent(value);
+  const int64_t edge = EdgeFinder(machine_, view_).EdgeOf(term, row);
+  node.valid_until_us = edge == kNever ? 0 : edge;
   for (const Term* operand : OperandsOf(term)) {
     if (!IsPresent(value_of(*operand))) node.absent_count = 1;
   }
@@ -206,7 +224,7 @@ ExplainNode Explainer::ExplainRowPart(const Term& term, Row row) {
     for (const Term* input : term.inputs) node.inputs.push_back(ExplainRowPart(*input, row));
     return node;
   }
-  const Condition* condition = plan_.ConditionOf(term);
+  const Condition* condition = form_.ConditionOf(term);
   node.access = condition && condition->kind == Condition::Kind::kLeaf ? bits_->AccessOf(*condition)
                 : term.definition                                      ? "definition"
                 : term.has_aggregate                                   ? "events"

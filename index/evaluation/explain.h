@@ -15,8 +15,15 @@ namespace korrel {
 
 class Explainer {
  public:
-  Explainer(const CompiledPlan& plan, const ShardView& view, BlockEvaluator* bits, VectorMachine* machine)
-      : plan_(plan), view_(view), bits_(bits), machine_(machine) {}
+  // Rows of the block at hand whose kept values the clock has overtaken; they are read in the plain form.
+  struct Due {
+    const uint64_t* rows;  // kBlockWords words
+    const CompiledPlan* plan;
+    VectorMachine* machine;
+  };
+  Explainer(const CompiledForm& form, const ShardView& view, BlockEvaluator* bits, VectorMachine* machine,
+            std::optional<Due> due = std::nullopt)
+      : form_(form), view_(view), bits_(bits), machine_(machine), due_(due) {}
 
   // The live rows [first_row, end_row) of a block, or as many of them as the meter allows, at least one; end says how many.
   ExplainNode ExplainRows(uint32_t block, uint32_t first_row, uint32_t end_row, const WorkMeter& meter, uint32_t* end);
@@ -35,7 +42,9 @@ class Explainer {
   Words AbsentRows(const Term& term);
   // Rows at hand for which a term is present; with must_hold: is present and true.
   Words RowsWith(const Term& term, bool must_hold);
-  Words RowsRead(const Term& term, bool must_hold);
+  Words RowsRead(VectorMachine* machine, const Term& term, bool must_hold, const Words& among);
+  // Puts right what the kept form said of rows that are due.
+  void CorrectDue(const Term& term, bool must_hold, Words* rows);
   // Counts for the rows at hand at last; a part's inputs come before it in found_, from *next on.
   void CountFound(ExplainNode* node, size_t* next) const;
   // Leaves the rows from `row` on to another turn.
@@ -44,10 +53,11 @@ class Explainer {
   void KeepToBudget();
   ExplainNode ExplainRowPart(const Term& term, Row row);
 
-  const CompiledPlan& plan_;
+  const CompiledForm& form_;
   const ShardView& view_;
   BlockEvaluator* bits_;
   VectorMachine* machine_;
+  std::optional<Due> due_;
   absl::flat_hash_set<const Term*> explained_;  // definitions: each is opened once
   const WorkMeter* meter_ = nullptr;
   uint32_t block_ = 0, first_row_ = 0, end_row_ = 0;  // at hand; fewer as the budget runs out

@@ -1,4 +1,4 @@
-// What terms read: attributes of rows or codes, properties of events, static lists.
+// What terms read: columns by row or by code, properties of events, static lists, members of live segments.
 
 #include <algorithm>
 
@@ -8,25 +8,27 @@
 
 namespace korrel {
 
-void VectorMachine::Attribute(const Term& term, Batch* batch, const uint8_t* active, Vector* out) {
-  (void)active;
-  if (batch->kind == Batch::Kind::kCodes) return AttributeOfCodes(term, batch, out);
-  const AttributeColumn* column =
-      batch->kind == Batch::Kind::kRows && batch->size > 0 ? view_->table->column(term.node->attribute) : nullptr;
+const AttributeColumn* ColumnOf(const Term& term, const ShardView& view) {
+  if (term.op == Op::kAttribute) return view.table->column(term.node->attribute);
+  return view.kept ? view.kept->Aggregate(term.unit) : nullptr;
+}
+
+void VectorMachine::Column(const Term& term, Batch* batch, Vector* out) {
+  if (batch->kind == Batch::Kind::kCodes) return ColumnOfCodes(term, batch, out);
+  const AttributeColumn* column = batch->kind == Batch::Kind::kRows && batch->size > 0 ? ColumnOf(term, *view_) : nullptr;
   if (!column) {
     out->Reset(term.type.kind, batch->size);
   } else if (column->type() == term.type) {
-    AttributeOfRows(term, *column, batch, out);
+    ColumnOfRows(*column, batch, out);
   } else {
     // The schema is ahead of this shard's column: its narrower values convert exactly.
     Vector narrow;
-    AttributeOfRows(term, *column, batch, &narrow);
+    ColumnOfRows(*column, batch, &narrow);
     Promote(narrow, column->type(), term.type, batch->size, out);
   }
 }
 
-void VectorMachine::AttributeOfRows(const Term& term, const AttributeColumn& column, Batch* batch, Vector* out) {
-  (void)term;
+void VectorMachine::ColumnOfRows(const AttributeColumn& column, Batch* batch, Vector* out) {
   const ValueKind kind = column.type().kind;
   out->Reset(kind, batch->size);
   const uint32_t block = batch->rows[0].value / kBlockRows;
@@ -54,7 +56,7 @@ void VectorMachine::AttributeOfRows(const Term& term, const AttributeColumn& col
   }
 }
 
-void VectorMachine::AttributeOfCodes(const Term& term, Batch* batch, Vector* out) {
+void VectorMachine::ColumnOfCodes(const Term& term, Batch* batch, Vector* out) {
   out->Reset(term.type.kind, batch->size);
   if (batch->absent) return;
   for (size_t i = 0; i < batch->size; ++i) {
@@ -64,6 +66,13 @@ void VectorMachine::AttributeOfCodes(const Term& term, Batch* batch, Vector* out
     } else {
       out->Put(i, code);
     }
+  }
+}
+
+void VectorMachine::KeptSequence(const Term& term, Batch* batch, Vector* out) {
+  Column(term, batch, out);
+  for (size_t i = 0; i < batch->size; ++i) {
+    if (!out->present[i]) out->Put(i, false);
   }
 }
 
@@ -101,6 +110,12 @@ void VectorMachine::Property(const Term& term, Batch* batch, const uint8_t* acti
     default:
       out->ints.swap(event_column_.ints);
   }
+}
+
+void VectorMachine::Members(const Term& term, Batch* batch, Vector* out) {
+  out->Reset(ValueKind::kBool, batch->size);
+  const RowBits* members = batch->kind == Batch::Kind::kRows && view_->kept ? view_->kept->Members(*term.node->segment) : nullptr;
+  for (size_t i = 0; i < batch->size; ++i) out->Put(i, members && members->Test(batch->rows[i]));
 }
 
 void VectorMachine::ListMembership(const Term& term, Batch* batch, Vector* out) {

@@ -4,6 +4,7 @@
 
 #include "index/evaluation/vector_machine.h"
 #include "index/expression/pattern.h"
+#include "index/expression/sharing_key.h"
 #include "storage/status.h"
 
 namespace korrel {
@@ -48,20 +49,11 @@ double AsDouble(const Scalar& scalar) {
   return scalar.type.kind == ValueKind::kDouble ? scalar.d : ToNearestDouble(scalar.i, scalar.type.scale);
 }
 
-// The definitions that a bound tree names directly; without recursion, since trees may be long chains.
-std::vector<NodeRef> DefinitionsIn(const Node& root) {
-  std::vector<NodeRef> found;
-  std::vector<const Node*> open = {&root};
-  while (!open.empty()) {
-    const Node* node = open.back();
-    open.pop_back();
-    if (node->definition) found.push_back(node->definition);
-    for (const NodeRef& input : node->inputs) open.push_back(input.get());
-    for (const NodeRef& other : {node->where, node->window.zone, node->zone}) {
-      if (other) open.push_back(other.get());
-    }
-  }
-  return found;
+bool IsDecayed(const Node& node) { return node.aggregate == Aggregate::kDecayedCount || node.aggregate == Aggregate::kDecayedSum; }
+
+bool SameColumn(const Term& a, const Term& b) {
+  if (a.op != b.op || a.kept != b.kept || a.type != b.type) return false;
+  return a.op == Op::kAttribute ? a.node->attribute == b.node->attribute : a.unit == b.unit;
 }
 
 }  // namespace
@@ -84,7 +76,56 @@ Scalar ScalarOf(const Constant& constant) {
   return scalar;
 }
 
-TermBuilder::TermBuilder(std::string_view time_zone) : default_zone_(Zone::Find(time_zone)), time_zone_(time_zone) {}
+bool Term::IsColumn() const {
+  if (op == Op::kAttribute) return !definition;
+  return op == Op::kAggregate && kept && !IsDecayed(*node);
+}
+
+TermBuilder::TermBuilder(std::string_view time_zone, const KeptNames* kept)
+    : default_zone_(Zone::Find(time_zone)), time_zone_(time_zone), kept_(kept) {}
+
+// The definitions that a bound tree names directly and that are not kept; without recursion, since trees may be long chains.
+std::vector<NodeRef> TermBuilder::DefinitionsIn(const Node& root) const {
+  std::vector<NodeRef> found;
+  std::vector<const Node*> open = {&root};
+  while (!open.empty()) {
+    const Node* node = open.back();
+    open.pop_back();
+    if (node->definition && !UnitOf(*node)) found.push_back(node->definition);
+    for (const NodeRef& input : node->inputs) open.push_back(input.get());
+    for (const NodeRef& other : {node->where, node->window.zone, node->zone}) {
+      if (other) open.push_back(other.get());
+    }
+  }
+  return found;
+}
+
+std::optional<KeptNames::Unit> TermBuilder::UnitOf(const Node& node) const {
+  if (!kept_) return std::nullopt;
+  std::optional<KeptNames::Unit> unit;
+  switch (node.op) {
+    case Op::kAttribute:
+      if (node.definition && node.attribute.value != UINT32_MAX) unit = kept_->Attribute(node.attribute);
+      break;
+    case Op::kInSegment:
+      return node.definition && node.segment ? kept_->Segment(*node.segment) : std::nullopt;
+    case Op::kAggregate:
+    case Op::kSequence:
+      unit = kept_->Aggregate(SharingKey(node, time_zone_, false));
+      break;
+    default:
+      break;
+  }
+  return unit && unit->type == node.type ? unit : std::nullopt;
+}
+
+bool TermBuilder::AddKept(const Node& node, Term* term) const {
+  const std::optional<KeptNames::Unit> unit = UnitOf(node);
+  if (!unit) return false;
+  term->kept = true;
+  term->unit = unit->serial;
+  return true;
+}
 
 const Term* TermBuilder::Build(const Node& root) {
   // Definitions first, deepest first, by an explicit stack: what a definition names is there when it is built.
@@ -129,9 +170,11 @@ const Term* TermBuilder::Add(const Node& root) {
   for (auto it = spine.rbegin(); it != spine.rend(); ++it) {
     const Node& node = **it;
     Term* term = NewTerm(node);
-    for (size_t i = 0; i < node.inputs.size() && !node.aggregate_counts_events; ++i)
-      term->inputs.push_back(i == 0 && below ? below : Add(*node.inputs[i]));
-    AddLeaf(node, term);
+    if (!AddKept(node, term)) {
+      for (size_t i = 0; i < node.inputs.size() && !node.aggregate_counts_events; ++i)
+        term->inputs.push_back(i == 0 && below ? below : Add(*node.inputs[i]));
+      AddLeaf(node, term);
+    }
     SetTraits(term);
     Fold(term);
     below = term;
@@ -176,6 +219,9 @@ void TermBuilder::AddLeaf(const Node& node, Term* term) {
       break;
     case Op::kAggregate:
       AddAggregate(node, term);
+      break;
+    case Op::kSequence:
+      AddSequence(node, term);
       break;
     default:
       break;
@@ -222,6 +268,11 @@ void TermBuilder::AddAggregate(const Node& node, Term* term) {
   SetZone(node.window.zone ? Add(*node.window.zone) : nullptr, &term->window_zone, &term->window_zone_term);
 }
 
+void TermBuilder::AddSequence(const Node& node, Term* term) {
+  for (const SequenceStep& step : node.steps) term->step_wheres.push_back(step.where ? Add(*step.where) : nullptr);
+  SetZone(node.window.zone ? Add(*node.window.zone) : nullptr, &term->window_zone, &term->window_zone_term);
+}
+
 // No zone written: the catalog's. A constant one: looked up now; if nobody knows it neither is set, and what asks is absent.
 void TermBuilder::SetZone(const Term* zone_term, const Zone** fixed, const Term** per_item) {
   if (!zone_term) {
@@ -234,32 +285,46 @@ void TermBuilder::SetZone(const Term* zone_term, const Zone** fixed, const Term*
 }
 
 void TermBuilder::SetTraits(Term* term) {
-  const bool row_call =
-      term->Is(Function::kBucket) || term->Is(Function::kCreatedAt) || term->Is(Function::kUpdatedAt) || term->Is(Function::kHasIdentifier);
-  const bool list = term->op == Op::kInSegment && !term->definition;
+  const bool activity = term->Is(Function::kCreatedAt) || term->Is(Function::kUpdatedAt);
+  const bool row_call = activity || term->Is(Function::kBucket) || term->Is(Function::kHasIdentifier);
+  const bool segment = term->op == Op::kInSegment && !term->definition;
   const bool stored = term->op == Op::kAttribute && !term->definition;
   const bool event = term->op == Op::kProperty || term->op == Op::kEventTime;
-  term->has_aggregate = term->op == Op::kAggregate;
-  term->reads_row = row_call || list || stored || term->has_aggregate;
-  term->only_attributes = !row_call && !list && !term->has_aggregate && !event;
-  term->reads_now = term->Is(Function::kNow) || term->Is(Function::kAgeIn);
+  const bool history = term->op == Op::kAggregate || term->op == Op::kSequence;
+  term->has_aggregate = history && !term->kept;
+  term->reads_row = row_call || segment || stored || history;
+  term->only_attributes = !row_call && !segment && !history && !event;
+  term->reads_now = term->Is(Function::kNow) || term->Is(Function::kAgeIn) || term->op == Op::kPopulation;
+  // Activity and events may lie ahead, members of lists leave, and what decays does so while it is kept.
+  term->clock_bound = term->reads_now || activity || (segment && !term->kept) || (history && (!term->kept || IsDecayed(*term->node)));
   term->constant_only = !term->reads_row && !term->reads_now && !event;
   if (stored) term->attributes = {term->node->attribute};
+  if (term->IsColumn() || (term->op == Op::kSequence && term->kept)) term->column = term;
+  bool other = term->reads_row && !term->column;  // reads the profile itself, and not as a column
   // What `where` and the argument read is the event; only the aggregate itself reads the row.
   std::vector<const Term*> below = {term->definition, term->zone_term, term->window_zone_term};
-  if (!term->has_aggregate) below.insert(below.end(), term->inputs.begin(), term->inputs.end());
+  if (!history) below.insert(below.end(), term->inputs.begin(), term->inputs.end());
   for (const Term* input : below) {
     if (!input) continue;
-    term->has_aggregate |= input->has_aggregate;
-    term->reads_row |= input->reads_row;
-    term->reads_now |= input->reads_now;
-    term->only_attributes &= input->only_attributes;
-    term->constant_only &= input->constant_only;
-    term->term_count = std::min(kTermCountMax, term->term_count + input->term_count);
-    Union(&term->attributes, input->attributes);
+    TakeTraitsFrom(*input, term);
+    if (!input->reads_row) continue;
+    if (!term->column) term->column = input->column;
+    other |= !input->column || !SameColumn(*term->column, *input->column);
   }
-  term->condition = IsTest(term->op) || term->op == Op::kInSegment || term->Is(Function::kHasIdentifier) ||
+  if (other) term->column = nullptr;
+  term->condition = IsTest(term->op) || term->op == Op::kInSegment || term->op == Op::kSequence || term->Is(Function::kHasIdentifier) ||
                     (term->op == Op::kAttribute && term->definition && term->definition->condition);
+}
+
+void TermBuilder::TakeTraitsFrom(const Term& input, Term* term) {
+  term->has_aggregate |= input.has_aggregate;
+  term->clock_bound |= input.clock_bound;
+  term->reads_row |= input.reads_row;
+  term->reads_now |= input.reads_now;
+  term->only_attributes &= input.only_attributes;
+  term->constant_only &= input.constant_only;
+  term->term_count = std::min(kTermCountMax, term->term_count + input.term_count);
+  Union(&term->attributes, input.attributes);
 }
 
 void TermBuilder::Fold(Term* term) {

@@ -46,8 +46,9 @@ void VectorMachine::Dispatch(const Term& term, Batch* batch, const uint8_t* acti
     case Op::kParameter:
       return Constant(term, batch->size, &slot->vector);
     case Op::kAttribute:
-      return term.definition ? EvaluateDefinition(term, batch, active, slot) : Attribute(term, batch, active, &slot->vector);
+      return term.definition ? EvaluateDefinition(term, batch, active, slot) : Column(term, batch, &slot->vector);
     case Op::kInSegment:
+      if (term.kept) return Members(term, batch, &slot->vector);
       return term.definition ? EvaluateDefinition(term, batch, active, slot) : ListMembership(term, batch, &slot->vector);
     case Op::kProperty:
     case Op::kEventTime:
@@ -91,12 +92,16 @@ void VectorMachine::Dispatch(const Term& term, Batch* batch, const uint8_t* acti
     case Op::kCall:
       return Call(term, batch, active, slot);
     case Op::kAggregate:
+      if (term.IsColumn()) return Column(term, batch, &slot->vector);
       return AggregateFolder(this, term).Evaluate(batch, active, &slot->vector);
     case Op::kContext:
     case Op::kOffer:
-    case Op::kPopulation:
-    case Op::kSequence:
       break;  // refused when bound
+    case Op::kPopulation:
+      return Population(term, batch->size, &slot->vector);
+    case Op::kSequence:
+      if (term.kept) return KeptSequence(term, batch, &slot->vector);
+      return Sequence(term, batch, active, &slot->vector);
   }
   slot->vector.Reset(term.type.kind, batch->size);
 }
@@ -118,6 +123,33 @@ void VectorMachine::Constant(const Term& term, size_t n, Vector* out) {
     default:
       std::fill(out->ints.begin(), out->ints.end(), term.constant.ints[0]);
   }
+}
+
+// A figure of another type than the one that was bound is one of a definition that was replaced: absent, as before its first publication.
+void VectorMachine::Population(const Term& term, size_t n, Vector* out) {
+  out->Reset(term.type.kind, n);
+  if (!view_->population) return;
+  const auto found = view_->population->by_name.find(term.node->text);
+  if (found == view_->population->by_name.end() || TypeOf(found->second.value) != term.type) return;
+  const Value& value = found->second.value;
+  const StringSet* set = std::get_if<StringSet>(&value);
+  for (size_t i = 0; i < n; ++i) {
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      out->PutText(i, *text);
+    } else if (const auto* number = std::get_if<double>(&value)) {
+      out->PutDouble(i, *number);
+    } else if (set) {
+      out->present[i] = 1;
+      out->sets[i] = SetView{.strings = set};
+    } else {
+      out->Put(i, ScalarOf(korrel::Constant{.value = value}).i);
+    }
+  }
+}
+
+std::optional<DecayState> VectorMachine::DecayOf(const Term& aggregate, Row row) {
+  if (aggregate.kept) return view_->kept->Decay(aggregate.unit, row);
+  return AggregateFolder(this, aggregate).DecayOf(row);
 }
 
 void VectorMachine::EvaluateDefinition(const Term& term, Batch* batch, const uint8_t* active, Slot* slot) {

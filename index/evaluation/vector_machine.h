@@ -9,7 +9,9 @@
 // Threads   One.
 #pragma once
 
+#include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,6 +45,20 @@ struct Batch {
   }
 };
 
+// The column that a term stands for (Term::IsColumn, or a kept sequence) in a shard; nullptr: nobody has a value.
+const AttributeColumn* ColumnOf(const Term& term, const ShardView& view);
+
+struct TimeRange {
+  int64_t from_us, to_us;  // [from, to)
+};
+
+// Whether a sequence was done, and the next instant at which that can be otherwise although nothing is written; the largest number:
+// never.
+struct SequenceAnswer {
+  bool holds = false;
+  int64_t edge_us = std::numeric_limits<int64_t>::max();
+};
+
 class VectorMachine {
  public:
   // `view` may be null for terms that read nothing.
@@ -55,23 +71,39 @@ class VectorMachine {
   // Forgets what was remembered for the last batch, and its computed texts unless it was to keep them.
   void NewBatch(bool keep_texts);
 
+  // What a decayed aggregate of a row is worth, kept or folded; nullopt: over nothing.
+  std::optional<DecayState> DecayOf(const Term& aggregate, Row row);
+  // Of a sequence that is not kept.
+  SequenceAnswer SequenceOf(const Term& sequence, Row row, bool want_edge);
+  // The window of an aggregate or sequence at now, for item i of its zone's vector (null: its zone is fixed); nothing where its zone is
+  // not known.
+  std::optional<TimeRange> WindowOf(const Term& term, const Vector* zone_names, size_t i);
+  // The zone of a term for item i: the fixed one, or the one its zone operand names; nullptr: none known.
+  const Zone* ZoneOf(const Zone* fixed, const Vector* names, size_t i);
+
+  const ShardView& view() const { return *view_; }
+  WorkMeter* meter() { return meter_; }
   TextArena& arena() { return arena_; }
 
  private:
   friend class AggregateFolder;
+  friend class EdgeFinder;
   struct Slot {
     Vector vector;
     std::vector<uint8_t> mask;
     Vector converted[2];
     uint64_t batch_serial = 0;  // shared definitions: the batch that the vector is for
-    bool edges_known = false;   // aggregates with a fixed window
-    int64_t from_us = 0, to_us = 0;
+    bool edges_known = false;   // aggregates with a fixed window, at the instant edges_at_us
+    int64_t edges_at_us = 0;
+    TimeRange edges{0, 0};
   };
   Slot& SlotOf(const Term& term);
 
   void Dispatch(const Term& term, Batch* batch, const uint8_t* active, Slot* slot);
   void EvaluateDefinition(const Term& term, Batch* batch, const uint8_t* active, Slot* slot);
   void Constant(const Term& term, size_t n, Vector* out);
+  void Population(const Term& term, size_t n, Vector* out);
+  void Sequence(const Term& term, Batch* batch, const uint8_t* active, Vector* out);
 
   // logic.cc
   void AndOr(const Term& term, Batch* batch, const uint8_t* active, Slot* slot);
@@ -83,6 +115,15 @@ class VectorMachine {
   const Vector& As(Type type, const Term& input, const Vector& vector, size_t n, Vector* scratch);
 
   // comparison.cc
+  // An operand of a comparison: values, or the states of what decays.
+  struct Side {
+    const Term* term;
+    const Term* decayed;  // DecayedIn(*term)
+    const Vector* values = nullptr;
+    std::vector<std::optional<DecayState>> states;
+  };
+  Side SideOf(const Term& term, Batch* batch, const uint8_t* active);
+  void CompareSides(Op op, const Side& left, const Side& right, size_t n, Vector* out);
   void Compare(const Term& term, Batch* batch, const uint8_t* active, Slot* slot);
   void Between(const Term& term, Batch* batch, const uint8_t* active, Slot* slot);
   void In(const Term& term, Batch* batch, const uint8_t* active, Vector* out);
@@ -104,14 +145,13 @@ class VectorMachine {
   void RowFunction(const Term& term, Batch* batch, const uint8_t* active, Vector* out);
 
   // leaf.cc
-  void Attribute(const Term& term, Batch* batch, const uint8_t* active, Vector* out);
-  void AttributeOfRows(const Term& term, const AttributeColumn& column, Batch* batch, Vector* out);
-  void AttributeOfCodes(const Term& term, Batch* batch, Vector* out);
+  void Column(const Term& term, Batch* batch, Vector* out);
+  void ColumnOfRows(const AttributeColumn& column, Batch* batch, Vector* out);
+  void ColumnOfCodes(const Term& term, Batch* batch, Vector* out);
+  void KeptSequence(const Term& term, Batch* batch, Vector* out);
+  void Members(const Term& term, Batch* batch, Vector* out);
   void Property(const Term& term, Batch* batch, const uint8_t* active, Vector* out);
   void ListMembership(const Term& term, Batch* batch, Vector* out);
-
-  // The zone of a term for item i: the fixed one, or the one its zone operand names; nullptr: none known.
-  const Zone* ZoneOf(const Zone* fixed, const Vector* names, size_t i);
 
   const ShardView* view_;
   WorkMeter* meter_;

@@ -17,6 +17,8 @@ inline constexpr uint64_t kTermBatch = 60;        // one term of an expression f
 inline constexpr uint64_t kTextBytesPerUnit = 2;  // bytes read by a text test or function
 inline constexpr uint64_t kAggregate = 240;       // finding one history and its window
 inline constexpr uint64_t kEvent = 6;             // one event and property that a fold reads
+inline constexpr uint64_t kDueRowsPerUnit = 4;    // rows whose next instant is held against the clock
+inline constexpr uint64_t kDecay = 30;            // one event that a decayed aggregate folds in
 inline constexpr uint64_t kCalendar = 80;         // one reading of a time zone
 
 }  // namespace korrel::work

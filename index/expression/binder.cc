@@ -156,9 +156,9 @@ bool Binder::BindNode(Node* node) {
       if (options_.place != ExpressionPlace::kQuestion) return Fail("PLACE", node->range, "'offer' exists only in an arbitration formula");
       return NotYet(node->range, "offer");
     case Op::kPopulation:
-      return NotYet(node->range, "population");
+      return BindPopulation(node);
     case Op::kSequence:
-      return NotYet(node->range, "did");
+      return BindSequence(node);
   }
   return false;
 }
@@ -285,6 +285,21 @@ bool Binder::BindSegment(Node* node) {
     for (const auto& [key, value] : options_.definitions->segments) known.push_back(key);
   }
   return Fail(UnknownName("segment", node->text, name, known));
+}
+
+bool Binder::BindPopulation(Node* node) {
+  if (!ProfileOnly(*node)) return false;
+  std::vector<std::string> known;
+  if (options_.definitions) {
+    auto found = options_.definitions->population.find(node->text);
+    if (found != options_.definitions->population.end()) {
+      uses_.insert("population/" + node->text);
+      node->type = found->second;
+      return true;
+    }
+    for (const auto& [name, type] : options_.definitions->population) known.push_back(name);
+  }
+  return Fail(UnknownName("population figure", node->text, node->range, known));
 }
 
 // ---- Logic ----

@@ -5,7 +5,7 @@
 //
 //   binder.cc             names, tests, logic, arithmetic
 //   binder_calls.cc       functions
-//   binder_aggregates.cc  aggregates, their scope, their windows
+//   binder_aggregates.cc  aggregates and sequences, their scope, their windows
 //   clock_rules.cc        what a definition that is kept current may say about now()
 #pragma once
 
@@ -77,7 +77,11 @@ class Binder {
   bool ProfileOnly(const Node& node);
 
   bool BindAggregate(Node* node);
-  bool FindEvent(Node* node, std::string_view name, bool quoted, const TextRange& range);
+  bool BindSequence(Node* node);
+  bool BindStep(SequenceStep* step);
+  bool BindPopulation(Node* node);
+  // What an event type's name stands for; nullopt: `any`, or unknown.
+  bool FindEvent(std::string_view name, bool quoted, const TextRange& range, std::optional<EventTypeId>* event_type, bool* unknown);
   bool BindArgument(Node* node);
   bool NeedsProperty(const Node& aggregate);
   bool BindArgumentType(Node* node);
@@ -85,6 +89,8 @@ class Binder {
   bool BindZone(const NodeRef& zone);
   bool BindWindow(Node* node);
   bool CheckRetention(const Node& node);
+  // Of the event types that the window of an aggregate or sequence looks at, the one that is kept shortest.
+  const EventTypeSchema* KeptShortest(const Node& node) const;
   std::string PropertyExample(Aggregate aggregate, const EventTypeSchema* event) const;
 
   bool CheckPlace(Node* root);

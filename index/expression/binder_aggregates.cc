@@ -14,6 +14,22 @@ constexpr int64_t kDayUs = 24 * kHourUs;
 
 bool IsAny(std::string_view name, bool quoted) { return !quoted && LowerAscii(name) == "any"; }
 
+// Of an aggregate that counts events and takes nothing else.
+std::string_view EventExample(Aggregate aggregate) {
+  switch (aggregate) {
+    case Aggregate::kFirstSeen:
+    case Aggregate::kLastSeen:
+    case Aggregate::kDaysActive:
+      return "order";
+    case Aggregate::kSessions:
+      return "visit, gap 30m";
+    case Aggregate::kDecayedCount:
+      return "order, half_life 30d";
+    default:
+      return "";
+  }
+}
+
 // The longest a calendar window can reach back from now: the longest such units of any year, and the hour that a day may have more.
 int64_t LongestReach(const Window& window) {
   bool last = window.kind == Window::Kind::kLast;
@@ -44,7 +60,7 @@ std::string Binder::PropertyExample(Aggregate aggregate, const EventTypeSchema* 
   return "order.amount";
 }
 
-bool Binder::FindEvent(Node* node, std::string_view name, bool quoted, const TextRange& range) {
+bool Binder::FindEvent(std::string_view name, bool quoted, const TextRange& range, std::optional<EventTypeId>* event_type, bool* unknown) {
   scope_.event_name = name;
   if (IsAny(name, quoted)) {
     scope_.any_event = true;
@@ -54,12 +70,12 @@ bool Binder::FindEvent(Node* node, std::string_view name, bool quoted, const Tex
   if (event) {
     scope_.event = event;
     uses_.insert("events/" + event->name);
-    node->event_type = event->id;
+    *event_type = event->id;
     return true;
   }
   if (!options_.allow_unknown_names) return Fail(UnknownName("event type", name, range, KnownEvents()));
   scope_.unknown_event = true;
-  node->unknown = true;
+  *unknown = true;
   return true;
 }
 
@@ -154,10 +170,6 @@ bool Binder::BindBareProperty(Node* node) {
 
 bool Binder::BindAggregate(Node* node) {
   std::string_view name = NameOf(node->aggregate);
-  TextRange name_range{node->range.begin, node->range.begin + static_cast<uint32_t>(name.size()), node->range.begin};
-  bool not_yet =
-      node->aggregate == Aggregate::kSessions || node->aggregate == Aggregate::kDecayedCount || node->aggregate == Aggregate::kDecayedSum;
-  if (not_yet) return NotYet(name_range, name);
   if (scope_.kind != Scope::Kind::kProfile) {
     std::string_view place = scope_.kind == Scope::Kind::kWhere ? "where" : NameOf(scope_.aggregate);
     return Fail("PLACE", node->range, fmt::format("'{}' is an aggregate; it cannot stand inside '{}'", name, place));
@@ -169,7 +181,36 @@ bool Binder::BindAggregate(Node* node) {
   Scope inner = std::exchange(scope_, outer);
   if (!bound) return false;
   if (node->zone && !BindZone(node->zone)) return false;
+  bool fades = node->aggregate == Aggregate::kDecayedCount || node->aggregate == Aggregate::kDecayedSum;
+  if (fades && node->window.kind != Window::Kind::kLifetime) {
+    TextRange window{node->window.range.begin, node->window.range.end, node->window.range.begin};
+    return Fail("WINDOW", window, fmt::format("{} takes all events, the older ones less and less; it has no window", name));
+  }
   return BindWindow(node);
+}
+
+// ---- Sequences ----
+
+bool Binder::BindSequence(Node* node) {
+  node->type = kBoolType;
+  if (scope_.kind != Scope::Kind::kProfile) {
+    std::string place = scope_.kind == Scope::Kind::kWhere ? "where" : std::string(NameOf(scope_.aggregate));
+    return Fail("PLACE", node->range, fmt::format("a sequence cannot stand inside '{}'", place));
+  }
+  own_aggregate_ = has_aggregate_ = true;
+  for (SequenceStep& step : node->steps) {
+    Scope outer = std::exchange(scope_, Scope{});
+    bool bound = BindStep(&step);
+    scope_ = outer;
+    if (!bound) return false;
+  }
+  return BindWindow(node);
+}
+
+bool Binder::BindStep(SequenceStep* step) {
+  if (!FindEvent(step->event_text, step->quoted, step->range, &step->event_type, &step->unknown)) return false;
+  scope_.kind = Scope::Kind::kWhere;
+  return !step->where || Condition(step->where);
 }
 
 bool Binder::NeedsProperty(const Node& node) {
@@ -191,13 +232,13 @@ bool Binder::BindArgument(Node* node) {
   std::string_view name = NameOf(node->aggregate);
   if (node->aggregate_counts_events) {
     TextRange range{node->range.at, node->range.at + static_cast<uint32_t>(node->event_text.size()), node->range.at};
-    if (!FindEvent(node, node->event_text, node->quoted, range)) return false;
+    if (!FindEvent(node->event_text, node->quoted, range, &node->event_type, &node->unknown)) return false;
     return BindArgumentType(node);
   }
   if (node->inputs.empty()) return true;  // the parser has said what is missing
-  bool seen =
-      node->aggregate == Aggregate::kFirstSeen || node->aggregate == Aggregate::kLastSeen || node->aggregate == Aggregate::kDaysActive;
-  if (seen) return Fail("ARGUMENTS", node->inputs[0]->range, fmt::format("{} needs an event type, as in {}(order)", name, name));
+  if (std::string_view example = EventExample(node->aggregate); !example.empty()) {
+    return Fail("ARGUMENTS", node->inputs[0]->range, fmt::format("{} needs an event type, as in {}({})", name, name, example));
+  }
   if (node->inputs[0]->op == Op::kAttribute) return NeedsProperty(*node);
   scope_.kind = Scope::Kind::kArgument;
   if (!BindNode(Mutable(node->inputs[0]))) return false;
@@ -218,6 +259,7 @@ bool Binder::BindArgumentType(Node* node) {
   switch (node->aggregate) {
     case Aggregate::kCount:
     case Aggregate::kDaysActive:
+    case Aggregate::kSessions:
       if (argument) Settle(argument, kStringType);
       node->type = kIntType;
       return true;
@@ -236,6 +278,14 @@ bool Binder::BindArgumentType(Node* node) {
       if (!unknown && !IsNumber(type)) return refuse("numbers");
       Settle(argument, kIntType);
       node->type = node->aggregate == Aggregate::kAvg ? kDoubleType : argument->type;
+      return true;
+    case Aggregate::kDecayedCount:
+      node->type = kDoubleType;
+      return true;
+    case Aggregate::kDecayedSum:
+      if (!unknown && !IsNumber(type)) return refuse("numbers");
+      Settle(argument, kIntType);
+      node->type = kDoubleType;
       return true;
     case Aggregate::kMin:
     case Aggregate::kMax:
@@ -269,20 +319,30 @@ bool Binder::BindWindow(Node* node) {
   return (!window.zone || BindZone(window.zone)) && CheckRetention(*node);
 }
 
-// A window may not ask for more than is kept: of one event type, or of the one of all that is kept shortest.
-bool Binder::CheckRetention(const Node& node) {
+const EventTypeSchema* Binder::KeptShortest(const Node& node) const {
+  auto looks_at = [&](const EventTypeSchema& event) {
+    bool own = event.name == "decision" || event.name == "outcome";  // the engine's; `any` leaves them out
+    auto reads = [&](const auto& part) { return !part.unknown && (part.event_type ? *part.event_type == event.id : !own); };
+    return node.op == Op::kSequence ? std::any_of(node.steps.begin(), node.steps.end(), reads) : reads(node);
+  };
   const EventTypeSchema* shortest = nullptr;
   for (const EventTypeSchema& event : options_.schema->event_types) {
-    bool own = event.name == "decision" || event.name == "outcome";  // the engine's; `any` leaves them out
-    bool read = !event.dropped && !node.unknown && (node.event_type ? *node.event_type == event.id : !own);
-    if (read && event.retention_us && (!shortest || *event.retention_us < *shortest->retention_us)) shortest = &event;
+    if (event.dropped || !event.retention_us || !looks_at(event)) continue;
+    if (!shortest || *event.retention_us < *shortest->retention_us) shortest = &event;
   }
+  return shortest;
+}
+
+// A window may not ask for more than is kept: of one event type, or of the one of all it looks at that is kept shortest. What must be
+// missing in a sequence counts as well: it could have been there and be forgotten.
+bool Binder::CheckRetention(const Node& node) {
+  const EventTypeSchema* shortest = KeptShortest(node);
   const Window& window = node.window;
   bool sliding = window.kind == Window::Kind::kSliding;
   int64_t reach = sliding ? window.from_us : LongestReach(window);
   if (!shortest || reach <= *shortest->retention_us) return true;
   std::string retention = FormatDuration(*shortest->retention_us);
-  if (!node.event_type) retention += fmt::format(" of '{}'", shortest->name);
+  if (node.op == Op::kSequence || !node.event_type) retention += fmt::format(" of '{}'", shortest->name);
   TextRange range{window.range.at, window.range.end, window.range.at};
   if (sliding && window.to_us == 0) {
     return Fail("WINDOW", range, fmt::format("the window of {} is longer than the retention of {}", FormatDuration(reach), retention));

@@ -20,6 +20,9 @@ bool AnyChild(const Node& node, Visit visit) {
     if (visit(*input)) return true;
   }
   if (node.where && visit(*node.where)) return true;
+  for (const SequenceStep& step : node.steps) {
+    if (step.where && visit(*step.where)) return true;
+  }
   if (node.zone && visit(*node.zone)) return true;
   if (node.window.zone && visit(*node.window.zone)) return true;
   return node.op == Op::kAttribute && node.definition && visit(*node.definition);
@@ -42,10 +45,16 @@ class Search {
 };
 
 bool CallsNow(const Node& node) { return IsCall(node, Function::kNow); }
-bool ReadsClock(const Node& node) { return IsCall(node, Function::kNow) || IsCall(node, Function::kAgeIn); }
+bool ReadsClock(const Node& node) { return IsCall(node, Function::kNow) || IsCall(node, Function::kAgeIn) || node.op == Op::kPopulation; }
+bool ReadsPopulation(const Node& node) { return node.op == Op::kPopulation; }
+bool Decays(const Node& node) {
+  return node.op == Op::kAggregate && (node.aggregate == Aggregate::kDecayedCount || node.aggregate == Aggregate::kDecayedSum);
+}
+// A decayed aggregate by itself, or the name of one.
+bool IsDecayed(const Node& node) { return Decays(node) || (node.op == Op::kAttribute && node.definition && IsDecayed(*node.definition)); }
 bool ReadsProfile(const Node& node) {
   if (node.op == Op::kAttribute) return !node.definition;
-  if (node.op == Op::kAggregate || node.op == Op::kInSegment) return true;
+  if (node.op == Op::kAggregate || node.op == Op::kSequence || node.op == Op::kInSegment) return true;
   return IsCall(node, Function::kBucket) || IsCall(node, Function::kHasIdentifier) || IsCall(node, Function::kCreatedAt) ||
          IsCall(node, Function::kUpdatedAt);
 }
@@ -53,10 +62,13 @@ bool ReadsProfile(const Node& node) {
 constexpr std::string_view kNowAdvice =
     "in a definition that is kept current, now() stands only in timestamp sums compared by < <= > >= between, in calendar functions and "
     "in age_in";
+constexpr std::string_view kDecayAdvice =
+    "a decayed value changes all the time; in a definition that is kept current it stands alone on one side of < <= > >= between, or as "
+    "an attribute of its own";
 
 class ClockRules {
  public:
-  // Both give the problem, or nothing.
+  // All three give the problem, or nothing.
   std::optional<Problem> CheckNow(const Node& node, const TextRange* within) {
     if (!calls_now_.In(node)) return std::nullopt;
     const TextRange& range = within ? *within : node.range;
@@ -82,6 +94,32 @@ class ClockRules {
     }
   }
 
+  // Values that fade: only where the instant of the next change is known.
+  std::optional<Problem> CheckDecay(const Node& node, const TextRange* within) {
+    if (!decays_.In(node)) return std::nullopt;
+    const TextRange& range = within ? *within : node.range;
+    switch (node.op) {
+      case Op::kAggregate:
+        return Refused(range, kDecayAdvice);
+      case Op::kEqual:
+      case Op::kNotEqual:
+        if (IsDecayed(*node.inputs[0]) || IsDecayed(*node.inputs[1])) {
+          return Refused(range, "a decayed value equals a number for a moment at most; compare it by < <= > >= or between");
+        }
+        return CheckChildrenDecay(node, within);
+      case Op::kLess:
+      case Op::kLessEqual:
+      case Op::kGreater:
+      case Op::kGreaterEqual:
+      case Op::kBetween:
+        return CheckDecayedComparison(node, within);
+      case Op::kAttribute:
+        return CheckDefinitionDecay(node, range);
+      default:
+        return CheckChildrenDecay(node, within);
+    }
+  }
+
   // Branches of the outermost `or`, seen through negations: not (a and b) is one.
   std::optional<Problem> CheckClockAlone(const Node& node, bool complement) {
     if (node.op == Op::kNot) return CheckClockAlone(*node.inputs[0], !complement);
@@ -93,7 +131,9 @@ class ClockRules {
       return std::nullopt;
     }
     if (!reads_clock_.In(node) || reads_profile_.In(node)) return std::nullopt;
-    return Refused(node.range, "a condition on the clock alone changes for everybody at once; put it into the question or the action");
+    std::string_view what = reads_population_.In(node) ? "published figures" : "the clock";
+    return Refused(node.range,
+                   fmt::format("a condition on {} alone changes for everybody at once; put it into the question or the action", what));
   }
 
  private:
@@ -139,6 +179,32 @@ class ClockRules {
     return node.inputs.size() > 1 ? CheckNow(*node.inputs[1], within) : std::nullopt;
   }
 
+  std::optional<Problem> CheckChildrenDecay(const Node& node, const TextRange* within) {
+    std::optional<Problem> problem;
+    AnyChild(node, [&](const Node& child) { return (problem = CheckDecay(child, within)).has_value(); });
+    return problem;
+  }
+
+  std::optional<Problem> CheckDefinitionDecay(const Node& node, const TextRange& range) {
+    if (fades_rightly_.contains(node.definition.get())) return std::nullopt;
+    auto problem = CheckDecay(*node.definition, &range);
+    if (!problem) fades_rightly_.emplace(node.definition.get(), true);
+    return problem;
+  }
+
+  // Each of the comparisons that it is, one or for `between` two, has at most one decayed side.
+  std::optional<Problem> CheckDecayedComparison(const Node& node, const TextRange* within) {
+    for (const NodeRef& input : node.inputs) {
+      if (IsDecayed(*input)) continue;
+      if (auto problem = CheckDecay(*input, within)) return problem;
+    }
+    for (size_t i = 1; i < node.inputs.size(); i++) {
+      if (!IsDecayed(*node.inputs[0]) || !IsDecayed(*node.inputs[i])) continue;
+      return Refused(within ? *within : node.range, "two decayed values have no exact instant at which one passes the other");
+    }
+    return std::nullopt;
+  }
+
   // Moved to one side, now() must stand there once at most.
   std::optional<Problem> CheckComparison(const Node& node, const TextRange* within) {
     const TextRange& range = within ? *within : node.range;
@@ -177,9 +243,10 @@ class ClockRules {
     return node.op == Op::kAdd ? *first + *second : *first - *second;
   }
 
-  Search calls_now_{&CallsNow}, reads_clock_{&ReadsClock}, reads_profile_{&ReadsProfile};
+  Search calls_now_{&CallsNow}, reads_clock_{&ReadsClock}, reads_profile_{&ReadsProfile}, reads_population_{&ReadsPopulation},
+      decays_{&Decays};
   std::unordered_map<const Node*, std::optional<int>> coefficients_;
-  std::unordered_map<const Node*, bool> passed_;
+  std::unordered_map<const Node*, bool> passed_, fades_rightly_;
 };
 
 }  // namespace
@@ -194,6 +261,8 @@ bool Binder::CheckPlace(Node* root) {
   if (!kept_current) return true;
   ClockRules rules;
   auto problem = rules.CheckNow(*root, nullptr);
+  bool is_decayed_attribute = definition && Decays(*root);
+  if (!problem && !is_decayed_attribute) problem = rules.CheckDecay(*root, nullptr);
   if (!problem && segment) problem = rules.CheckClockAlone(*root, false);
   return !problem || Fail(std::move(*problem));
 }

@@ -13,6 +13,7 @@ namespace {
 
 void Collect(const Node& node, bool sees_attributes, MentionedNames* names) {
   if (node.op == Op::kInSegment) names->segments.push_back(node.text);
+  if (node.op == Op::kPopulation) names->population.push_back(node.text);
   if (node.op == Op::kAttribute && sees_attributes) names->attributes.push_back(node.text);
   bool inside = sees_attributes && node.op != Op::kAggregate;
   for (const NodeRef& input : node.inputs) Collect(*input, inside, names);
@@ -55,6 +56,7 @@ MentionedNames NamesIn(const Node& node) {
   Collect(node, true, &names);
   SortDistinct(&names.attributes);
   SortDistinct(&names.segments);
+  SortDistinct(&names.population);
   return names;
 }
 

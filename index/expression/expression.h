@@ -61,6 +61,7 @@ struct NamedDefinitions {
   };
   std::map<std::string, ExpressionRef, std::less<>> attributes;  // computed and derived attributes
   std::map<std::string, Segment, std::less<>> segments;
+  std::map<std::string, Type, std::less<>> population;  // published figures, by the type of what they publish
 };
 
 struct CompileOptions {
@@ -88,7 +89,7 @@ class Expression {
   bool has_aggregate() const { return has_aggregate_; }  // itself or through a definition
   bool reads_now() const { return reads_now_; }
   int definition_depth() const { return definition_depth_; }
-  // Names it uses directly, for "used by" and cycles: "attributes/x", "segments/y", "events/z"; sorted, distinct.
+  // Names it uses directly, for "used by" and cycles: "attributes/x", "segments/y", "events/z", "population/f"; sorted, distinct.
   const std::vector<std::string>& uses() const { return uses_; }
 
  private:
@@ -103,9 +104,9 @@ class Expression {
 // Only the grammar: text to unbound tree and back to text, for tools and tests. print(parse(print(parse(x)))) == print(parse(x)).
 StatusOr<NodeRef> ParseExpression(std::string_view text);
 std::string PrintNode(const Node& node);
-// The names an unbound tree mentions in the places of attributes and segments, so that a catalog can order its definitions.
+// The names an unbound tree mentions in the places of attributes, segments and figures, so that a catalog can order its definitions.
 struct MentionedNames {
-  std::vector<std::string> attributes, segments;
+  std::vector<std::string> attributes, segments, population;
 };
 MentionedNames NamesIn(const Node& node);
 

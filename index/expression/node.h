@@ -14,7 +14,8 @@
 //       aggregate_counts_events: no inputs; otherwise inputs[0] is an expression over properties of that one event type.
 //   (5) kCall: year month day weekday hour {ts [, zone]}; age_in {ts [, zone]} and age_unit; round {x [, n]}; bucket {salt};
 //       has_identifier {type} and identifier_type; if {condition, a, b}. A zone that is not there is the catalog's.
-//   (6) `unknown` (only with allow_unknown_names): an attribute or property that is absent everywhere.
+//   (6) kSequence: the first step is no `without`; a `without` belongs to the step before it. Its steps are bound like aggregates.
+//   (7) `unknown` (only with allow_unknown_names): an attribute or property that is absent everywhere.
 #pragma once
 
 #include <cstdint>
@@ -70,14 +71,30 @@ enum class Op : uint8_t {
   kDivide,
   kModulo,
   kNegate,
-  kCall,       // function; inputs: arguments
-  kAggregate,  // aggregate, event_type, inputs: {argument}?, where, window, gap/half_life/zone
+  kCall,        // function; inputs: arguments
+  kAggregate,   // aggregate, event_type, inputs: {argument}?, where, window, gap/half_life/zone
+  kPopulation,  // text: the name behind the point
+  kSequence,    // steps, within_us, window
   // parsed, refused with NOT_YET when bound
   kContext,
   kOffer,
-  kPopulation,  // text: the name behind the point
-  kSequence,    // steps
 };
+
+// a <op> b as b <mirrored op> a.
+inline Op Mirrored(Op op) {
+  switch (op) {
+    case Op::kLess:
+      return Op::kGreater;
+    case Op::kLessEqual:
+      return Op::kGreaterEqual;
+    case Op::kGreater:
+      return Op::kLess;
+    case Op::kGreaterEqual:
+      return Op::kLessEqual;
+    default:
+      return op;
+  }
+}
 
 enum class Function : uint8_t {
   kNone,
@@ -151,6 +168,11 @@ struct SequenceStep {
   bool quoted = false;  // the event type's name was written in double quotes
   NodeRef where;
   bool without = false;
+  TextRange range;  // of the name
+
+  // ---- Set by the binder ----
+  std::optional<EventTypeId> event_type;  // nullopt: `any`, or where `unknown` says that there are no such events
+  bool unknown = false;
 };
 
 // A constant of an expression: a Value (timestamps included), or a duration.

@@ -694,7 +694,9 @@ class Parser {
   NodePtr Sequence() {
     const Token& did = Take();
     NodePtr node = New(Op::kSequence, did.begin);
-    if (!node || !Step(node.get(), false)) return nullptr;
+    if (!node) return nullptr;
+    if (BeginsWithout()) return Syntax(Peek(), "a sequence begins with what was done; 'without' stands behind a step");
+    if (!Step(node.get(), false)) return nullptr;
     while (IsWord("then") || IsWord("without")) {
       bool without = IsWord("without");
       const Token& word = Take();
@@ -705,11 +707,19 @@ class Parser {
     }
     if (TakeWord("within")) {
       if (Peek().kind != TokenKind::kDuration) return Expected("a duration after 'within'");
+      const Token& length = Take();
       int64_t us = 0;
-      ReadDuration(TextOf(Take()), &us);
+      ReadDuration(TextOf(length), &us);
+      if (us == 0) Later("WINDOW", RangeOf(length), "'within' must be longer than zero");
       node->within_us = us;
     }
     return ReadWindow(&node->window) ? Done(node) : nullptr;
+  }
+
+  // Whether what stands where the first step should is a `without` and its event; an event type may have that name, too.
+  bool BeginsWithout() const {
+    if (!IsWord("without")) return false;
+    return IsSymbol("(", 1) || (IsName(1) && !IsWord("then", 1) && !IsWord("without", 1) && !IsWord("within", 1));
   }
 
   bool Step(Node* sequence, bool without) {
@@ -724,6 +734,7 @@ class Parser {
     if (!IsName()) return Expected("an event type") != nullptr;
     const Token& name = Take();
     step.quoted = name.kind == TokenKind::kQuotedName;
+    step.range = RangeOf(name);
     step.event_text = EventName(NameText(name), step.quoted);
     if (open) {
       if (!TakeWord("where")) return Expected("'where' after the event type in parentheses") != nullptr;

@@ -27,21 +27,6 @@ std::string Number(int64_t number) { return std::string(reinterpret_cast<const c
 std::string TypeBytes(Type type) { return {static_cast<char>(type.kind), static_cast<char>(type.scale)}; }
 std::string Tag(char letter, int code) { return letter + std::to_string(code); }
 
-Op Mirrored(Op op) {
-  switch (op) {
-    case Op::kLess:
-      return Op::kGreater;
-    case Op::kLessEqual:
-      return Op::kGreaterEqual;
-    case Op::kGreater:
-      return Op::kLess;
-    case Op::kGreaterEqual:
-      return Op::kLessEqual;
-    default:
-      return op;
-  }
-}
-
 bool HoldsFor(Op op, std::partial_ordering order) {
   switch (op) {
     case Op::kEqual:
@@ -143,6 +128,8 @@ class KeyMaker {
         return Predicate(complement, "like", {Value(*node.inputs[0]), node.text});
       case Op::kMatches:
         return Predicate(complement, "matches", {Value(*node.inputs[0]), node.text});
+      case Op::kSequence:
+        return Predicate(complement, "did", SequenceParts(node));
       default:
         return BoolValue(node, complement);
     }
@@ -175,6 +162,8 @@ class KeyMaker {
         return node.function == Function::kHasIdentifier ? Condition(node, false).key : Call(node);
       case Op::kAggregate:
         return AggregateKey(node);
+      case Op::kPopulation:
+        return Framed("population", {TypeBytes(node.type), node.text});
       default:
         return Framed("condition", {Condition(node, false).key});
     }
@@ -190,7 +179,8 @@ class KeyMaker {
 
   // Conditions that are never absent, in distinction to bool values that may be.
   static bool IsCondition(const Node& node) {
-    if (node.op == Op::kNot || node.op == Op::kAnd || node.op == Op::kOr || node.op == Op::kInSegment) return true;
+    if (node.op == Op::kNot || node.op == Op::kAnd || node.op == Op::kOr || node.op == Op::kInSegment || node.op == Op::kSequence)
+      return true;
     if (node.op >= Op::kEqual && node.op <= Op::kIsAbsent) return true;
     return node.op == Op::kCall && node.function == Function::kHasIdentifier;
   }
@@ -198,8 +188,8 @@ class KeyMaker {
   Formula BoolValue(const Node& node, bool complement) {
     if (auto constant = FoldConstant(node)) return Formula::Of(std::get<bool>(constant->value) != complement);
     if (IsCondition(node)) {
-      std::string type = node.identifier_type ? Number(node.identifier_type->value) : Value(*node.inputs[0]);
-      return Predicate(complement, "has_identifier", {type});
+      // By its name: nothing about anybody changes when a type becomes known.
+      return Predicate(complement, "has_identifier", {Value(*node.inputs[0])});
     }
     Constant yes;
     yes.value = true;
@@ -364,22 +354,40 @@ class KeyMaker {
     return Framed(Tag('f', static_cast<int>(node.function)), parts);
   }
 
-  static std::string EventKey(const Node& node) {
-    if (node.event_type) return "#" + Number(node.event_type->value);
-    return node.unknown ? "?" + node.event_text : "any";
+  // Of an aggregate, a property or a step.
+  template <class Reader>
+  static std::string EventKey(const Reader& reader) {
+    if (reader.event_type) return "#" + Number(reader.event_type->value);
+    return reader.unknown ? "?" + reader.event_text : "any";
+  }
+
+  std::string WhereKey(const NodeRef& where) { return where ? Condition(*where, false).key : "T"; }
+
+  void AddWindow(const Window& window, std::vector<std::string>* parts) {
+    bool calendar = window.kind == Window::Kind::kThis || window.kind == Window::Kind::kLast;
+    parts->push_back(Number(static_cast<int>(window.kind)));
+    parts->push_back(Number(window.from_us) + Number(window.to_us) + Number(calendar ? static_cast<int>(window.unit) : 0));
+    parts->push_back(calendar ? ZoneKey(window.zone) : "");
   }
 
   std::string AggregateKey(const Node& node) {
-    const Window& window = node.window;
-    bool calendar = window.kind == Window::Kind::kThis || window.kind == Window::Kind::kLast;
     std::vector<std::string> parts = {TypeBytes(node.type), EventKey(node)};
     parts.push_back(node.inputs.empty() ? "" : Value(*node.inputs[0]));
-    parts.push_back(node.where ? Condition(*node.where, false).key : "T");
-    parts.push_back(Number(static_cast<int>(window.kind)));
-    parts.push_back(Number(window.from_us) + Number(window.to_us) + Number(calendar ? static_cast<int>(window.unit) : 0));
-    parts.push_back(calendar ? ZoneKey(window.zone) : "");
+    parts.push_back(WhereKey(node.where));
+    AddWindow(node.window, &parts);
     parts.push_back(node.aggregate == Aggregate::kDaysActive ? ZoneKey(node.zone) : "");
+    if (node.gap_us) parts.push_back(Number(*node.gap_us));
+    if (node.half_life_us) parts.push_back(Number(*node.half_life_us));
     return Framed(Tag('g', static_cast<int>(node.aggregate)), parts);
+  }
+
+  std::vector<std::string> SequenceParts(const Node& node) {
+    std::vector<std::string> parts;
+    for (const SequenceStep& step : node.steps)
+      parts.push_back(Framed(step.without ? "without" : "then", {EventKey(step), WhereKey(step.where)}));
+    parts.push_back(node.within_us ? Number(*node.within_us) : "");
+    AddWindow(node.window, &parts);
+    return parts;
   }
 
   std::string_view time_zone_;
@@ -390,7 +398,7 @@ class KeyMaker {
 std::string SharingKey(const Node& root, std::string_view time_zone, bool as_condition) {
   KeyMaker maker(time_zone);
   bool constant_or_condition = root.op != Op::kAttribute && root.op != Op::kProperty && root.op != Op::kAggregate &&
-                               (root.op != Op::kCall || root.function == Function::kHasIdentifier);
+                               root.op != Op::kPopulation && (root.op != Op::kCall || root.function == Function::kHasIdentifier);
   if (root.type == kBoolType && (as_condition || constant_or_condition)) return "C" + maker.Condition(root, false).key;
   return "V" + maker.Value(root);
 }

@@ -9,6 +9,7 @@
 // Threads  All methods from any thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -66,6 +67,11 @@ class Log {
   };
   // The first record behind `after`. Errors: kOutOfRange POSITION_GONE when it was dropped already. nullopt: none yet.
   virtual StatusOr<std::optional<Record>> ReadAfter(Position after) const = 0;
+  // The newest position dropped: behind it everything is kept. Position() as long as nothing was.
+  virtual Position Dropped() const = 0;
+  // Waits until a record behind `after` is durable. false: there was none by the deadline. Nobody waiting costs an append nothing.
+  using Deadline = std::chrono::steady_clock::time_point;
+  virtual bool WaitBehind(Position after, Deadline deadline) const = 0;
 
  protected:
   virtual void ReleaseReservation(size_t bytes) = 0;

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
+#include <vector>
 
 #include "storage/log/log.h"
 
@@ -67,6 +69,57 @@ TEST(MemoryLog, DurableAtOnce) {
   bool called = false;
   log->WhenDurable(log->Append("x"), [&](Status status) { called = status.ok(); });
   EXPECT_TRUE(called);
+}
+
+TEST(MemoryLog, BehindTheNewestDroppedEverythingIsKept) {
+  auto log = MakeMemoryLog(10'000, 2);
+  EXPECT_EQ(log->Dropped(), Position());
+  log->Append("first");
+  EXPECT_EQ(log->Dropped(), Position());
+  for (int i = 0; i < 1'000; ++i) log->Append(std::string(100, 'x'));
+  Position dropped = log->Dropped();
+  ASSERT_GT(dropped, MakePosition(2, 0));
+  auto oldest = log->ReadAfter(dropped);
+  ASSERT_TRUE(oldest.ok()) << oldest.status();
+  EXPECT_EQ((*oldest)->position.value, dropped.value + 1);
+  EXPECT_EQ(ReasonOf(log->ReadAfter(Position(dropped.value - 1)).status()), "POSITION_GONE");
+}
+
+constexpr std::chrono::seconds kLong{600};
+Log::Deadline In(std::chrono::nanoseconds time) { return std::chrono::steady_clock::now() + time; }
+
+TEST(MemoryLog, AWaitEndsAtOnceWhereSomethingIsBehindAndAtTheDeadlineWhereNothingComes) {
+  auto log = MakeMemoryLog();
+  EXPECT_FALSE(log->WaitBehind(Position(), In(std::chrono::milliseconds(1))));
+  Position first = log->Append("x");
+  EXPECT_TRUE(log->WaitBehind(Position(), In(kLong)));
+  EXPECT_FALSE(log->WaitBehind(first, In(std::chrono::milliseconds(1))));
+  EXPECT_FALSE(log->WaitBehind(MakePosition(9, 0), In(-kLong)));
+  log->Append("y");
+  EXPECT_TRUE(log->WaitBehind(first, In(-kLong)));
+}
+
+// Each wait would last ten minutes if an append were missed: the test then ends by its own time limit.
+TEST(MemoryLog, EveryAppendWakesWhoWaits) {
+  auto log = MakeMemoryLog();
+  constexpr uint64_t kRecords = 2'000;
+  constexpr size_t kReaders = 3;
+  std::vector<std::thread> readers;
+  std::vector<uint64_t> read(kReaders);
+  for (size_t i = 0; i < kReaders; ++i)
+    readers.emplace_back([&, i] {
+      Position at;
+      while (read[i] < kRecords && log->WaitBehind(at, In(kLong))) {
+        at = (*log->ReadAfter(at))->position;
+        ++read[i];
+      }
+    });
+  for (uint64_t i = 0; i < kRecords; ++i) {
+    log->Append("r");
+    if (i % 16 == 0) std::this_thread::yield();
+  }
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(read, std::vector<uint64_t>(kReaders, kRecords));
 }
 
 TEST(MemoryLog, ManyThreadsAppendWithoutGapOrDouble) {

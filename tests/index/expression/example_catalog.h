@@ -39,6 +39,7 @@ struct ExampleCatalog {
     schema.identifier_types = {"email"};
     schema.identifier_type_by_name["email"] = 0;
     definitions.segments["churn risk"] = {SegmentId(0), true, nullptr};
+    definitions.population["spend_p90"] = DecimalType(2);
     definitions.segments["vip"] = {SegmentId(1), true, nullptr};
   }
 

@@ -83,7 +83,7 @@ TEST(ExpressionPage, ValidExamplesHaveTheirTypeAndNormalForm) {
 TEST(ExpressionPage, NotYetExamplesParsePrintAndAreRefusedByName) {
   ExampleCatalog catalog;
   std::vector<Row> rows = RowsOf("not yet");
-  ASSERT_GT(rows.size(), 8u);
+  ASSERT_EQ(rows.size(), 4u);
   for (const Row& row : rows) {
     SCOPED_TRACE("line " + std::to_string(row.line) + ": " + row.code);
     auto parsed = ParseExpression(row.code);

@@ -190,5 +190,20 @@ TEST(SharingKeyIntervals, HoldWhatTheComparisonSays) {
   }
 }
 
+TEST_F(SharingKeys, SequencesSessionsAndDecayDifferInAllThatTheySay) {
+  ExpectMany({"did visit", "did view", "did any", "did visit then view", "did visit without view", "did (visit where seconds > 1)",
+              "did visit within 1d", "did visit within 2d", "did visit over 1d", "did visit over today", "did visit then visit",
+              "did visit then view without cart", "did visit without cart then view", "not (did visit)"});
+  ExpectOne({"did (visit where seconds > 1) then view over 1d", "did (visit where seconds >= 2) then view over 24h",
+             "not (not (did (visit where visit.seconds > 1) then view between 1d and 0s ago))"});
+  ExpectMany({"sessions(visit, gap 30m) > 1", "sessions(visit, gap 31m) > 1", "sessions(view, gap 30m) > 1", "count(visit) > 1",
+              "sessions(visit, gap 30m) over 1d > 1"});
+  ExpectMany({"decayed_count(visit, half_life 1d) > 1", "decayed_count(visit, half_life 2d) > 1", "decayed_count(view, half_life 1d) > 1",
+              "decayed_sum(visit.seconds, half_life 1d) > 1", "decayed_count(visit where seconds > 1, half_life 1d) > 1"});
+  ExpectOne({"sessions(visit, gap 60m) > 1", "sessions(visit, gap 1h) >= 2"});
+  EXPECT_NE(ValueKeyOf("population.spend_p90"), ValueKeyOf("spend_90d"));
+  ExpectOne({"spend_90d >= population.spend_p90", "population.spend_p90 <= spend_90d"});
+}
+
 }  // namespace
 }  // namespace korrel
