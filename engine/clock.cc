@@ -74,6 +74,8 @@ class ManualClock final : public ForwardClock {
   std::atomic<int64_t> now_us_;
 };
 
+Status Held() { return MakeError(absl::StatusCode::kUnavailable, "CLOCK_HELD", "", "figures about everybody are published first"); }
+
 class ReplayClock final : public Clock {
  public:
   explicit ReplayClock(int64_t max_step_us) : max_step_us_(max_step_us) {}
@@ -83,6 +85,7 @@ class ReplayClock final : public Clock {
   Status AdmitEvent(int64_t event_time_us) override {
     std::lock_guard<std::mutex> hold(mutex_);
     KORREL_RETURN_IF_ERROR(CheckStep(event_time_us));
+    if (IsHeldHere(event_time_us)) return Held();
     seen_event_ = true;
     RaiseTo(now_us_, event_time_us);
     return absl::OkStatus();
@@ -95,8 +98,21 @@ class ReplayClock final : public Clock {
   Status AdvanceTo(int64_t time_us) override {
     std::lock_guard<std::mutex> hold(mutex_);
     if (time_us < NowUs()) return Backwards(time_us, NowUs());
+    if (IsHeldHere(time_us)) return Held();
     RaiseTo(now_us_, time_us);
     return absl::OkStatus();
+  }
+  void Hold(int64_t time_us) override {
+    std::lock_guard<std::mutex> hold(mutex_);
+    held_us_ = time_us;
+  }
+  bool IsHeld(int64_t time_us) const override {
+    std::lock_guard<std::mutex> hold(mutex_);
+    return IsHeldHere(time_us);
+  }
+  void Pass(int64_t time_us) override {
+    std::lock_guard<std::mutex> hold(mutex_);
+    RaiseTo(now_us_, time_us);
   }
   void Restore(int64_t time_us) override {
     std::lock_guard<std::mutex> hold(mutex_);
@@ -105,6 +121,8 @@ class ReplayClock final : public Clock {
   }
 
  private:
+  bool IsHeldHere(int64_t time_us) const { return time_us >= held_us_ && time_us > NowUs(); }
+
   Status CheckStep(int64_t event_time_us) const {
     int64_t now_us = NowUs();
     if (!seen_event_ || event_time_us <= now_us || event_time_us - now_us <= max_step_us_) return absl::OkStatus();
@@ -115,8 +133,9 @@ class ReplayClock final : public Clock {
   }
 
   const int64_t max_step_us_;
-  mutable std::mutex mutex_;  // orders steps; reading the time takes no lock
-  bool seen_event_ = false;   // guarded by mutex_
+  mutable std::mutex mutex_;     // orders steps; reading the time takes no lock
+  bool seen_event_ = false;      // guarded by mutex_
+  int64_t held_us_ = INT64_MAX;  // guarded by mutex_
   std::atomic<int64_t> now_us_{0};
 };
 

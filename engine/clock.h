@@ -37,6 +37,12 @@ class Clock {
   virtual Status AdmitWrite(int64_t event_time_us) const = 0;
   // Errors: kFailedPrecondition CLOCK_NOT_REPLAY, CLOCK_BACKWARDS.
   virtual Status AdvanceTo(int64_t time_us) = 0;
+  // Replay: the clock stands still before `time_us` until it is told another instant (INT64_MAX: none): AdmitEvent and AdvanceTo refuse
+  // to reach it, kUnavailable CLOCK_HELD. Whoever is refused calls ClockDriver::PublishUpTo without holding anything, and asks again.
+  virtual void Hold(int64_t /*time_us*/) {}
+  virtual bool IsHeld(int64_t /*time_us*/) const { return false; }  // whether reaching the instant would be refused
+  // Replay: moves the clock, if it is not there yet, whatever holds it, without counting as an event.
+  virtual void Pass(int64_t /*time_us*/) {}
   // Repeats what a log record says about time: the clock is at least there. A system clock takes no notice.
   virtual void Restore(int64_t time_us) = 0;
 };

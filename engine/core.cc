@@ -9,14 +9,23 @@
 
 #include "engine/catalog/catalog.h"
 #include "engine/identity.h"
+#include "engine/live/change_feed.h"
+#include "engine/live/clock_driver.h"
+#include "engine/live/fill_driver.h"
+#include "engine/live/horizon.h"
+#include "engine/live/population.h"
 #include "engine/write/prepared_write.h"
 #include "engine/write/request_ids.h"
 
 namespace korrel {
 
 Core::Core() = default;
-// Tasks that still run look at everything else.
-Core::~Core() { executor.reset(); }
+// Whoever still works looks at everything else; the drivers use the executor.
+Core::~Core() {
+  clock_driver.reset();
+  fill_driver.reset();
+  executor.reset();
+}
 
 void Core::NoteTurn(uint64_t work_units) {
   uint64_t largest = largest_turn_work.load(std::memory_order_relaxed);

@@ -20,20 +20,32 @@
 namespace korrel {
 
 class Catalog;
+class ChangeFeed;
+class ClockDriver;
+class FillDriver;
+class Horizon;
 class Identity;
+class Population;
 class RequestIds;
 
 struct Core {
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<Clock> clock;
   std::unique_ptr<Log> log;
+  std::unique_ptr<ChangeFeed> change_feed;
   std::unique_ptr<Executor> executor;
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Identity> identity;
   std::unique_ptr<RequestIds> request_ids;
+  std::unique_ptr<Horizon> horizon;
+  std::unique_ptr<Population> population;
+  std::unique_ptr<FillDriver> fill_driver;
+  std::unique_ptr<ClockDriver> clock_driver;
   std::shared_ptr<ReadPlanCache> read_plans = MakeReadPlanCache();
   uint32_t events_hard_max = kEventsHardMax;
   uint64_t memory_limit_bytes = 0;
+  // The log is being applied: the clock and filling do nothing of their own, the records say what they did (engine/live/replay.h).
+  std::atomic<bool> replaying{false};
   std::atomic<uint64_t> largest_turn_work{0};  // raised by NoteTurn, read by tests
   std::atomic<uint64_t> all_shards_held{0};    // how often everybody was stopped; raised by AllShards, read by tests
   uint64_t incarnation = 0;                    // random per start; stands in resume tokens

@@ -11,6 +11,13 @@
 #include "engine/core.h"
 #include "engine/database_core.h"
 #include "engine/identity.h"
+#include "engine/live/change_feed.h"
+#include "engine/live/clock_driver.h"
+#include "engine/live/fill_driver.h"
+#include "engine/live/filling.h"
+#include "engine/live/horizon.h"
+#include "engine/live/population.h"
+#include "engine/live/watch.h"
 #include "engine/question/questions.h"
 #include "engine/read/projection.h"
 #include "engine/read/reads.h"
@@ -58,12 +65,18 @@ class DatabaseImpl final : public Database {
     std::random_device random;
     core_.incarnation = uint64_t{random()} << 32 | random();
     core_.log = options.log ? std::move(options.log) : MakeMemoryLog(kMemoryLogBytes, EpochOfRun(core_.incarnation));
+    core_.change_feed = std::make_unique<ChangeFeed>(core_.log.get());
     core_.executor = Executor::Make(threads);
     core_.catalog = std::make_unique<Catalog>(&core_);
     core_.identity = std::make_unique<Identity>();
     core_.request_ids = std::make_unique<RequestIds>();
     core_.events_hard_max = options.events_hard_max;
     core_.memory_limit_bytes = options.memory_limit_bytes ? options.memory_limit_bytes : DefaultMemoryLimit();
+    core_.horizon = std::make_unique<Horizon>(core_.clock.get());
+    core_.population = std::make_unique<Population>(&core_);
+    for (const auto& shard : core_.shards) shard->Adopt(*core_.CurrentCatalog());
+    core_.fill_driver = std::make_unique<FillDriver>(&core_);
+    core_.clock_driver = std::make_unique<ClockDriver>(&core_);
   }
 
   // ---- Writes ----
@@ -117,6 +130,8 @@ class DatabaseImpl final : public Database {
     return AnswerExplain(core_, selection, profile);
   }
 
+  StatusOr<std::unique_ptr<WatchStream>> Watch(const WatchRequest& request) override { return OpenWatch(core_, request); }
+
   // ---- Catalog ----
 
   StatusOr<ApplyAnswer> ApplyDefinitions(const ApplyRequest& request) override {
@@ -128,9 +143,22 @@ class DatabaseImpl final : public Database {
     return Once<ApplyAnswer>(request_id, "delete-definition", fmt::format("{} {} {}", cascade, base_revision, name),
                              [&] { return DeleteDefinitionFrom(core_, name, cascade, base_revision); });
   }
-  StatusOr<Definition> GetDefinition(std::string_view name) override { return DescribeDefinition(*core_.CurrentCatalog(), name); }
+  StatusOr<Definition> GetDefinition(std::string_view name) override {
+    const CatalogRef catalog = core_.CurrentCatalog();
+    StatusOr<Definition> definition = DescribeDefinition(*catalog, name);
+    if (definition.ok()) Filling(core_, catalog).Describe(&*definition);
+    return definition;
+  }
   StatusOr<DefinitionPage> ListDefinitions(std::string_view parent, int32_t page_size, std::string_view page_token) override {
-    return ListDefinitionsOf(*core_.CurrentCatalog(), parent, page_size, page_token);
+    const CatalogRef catalog = core_.CurrentCatalog();
+    StatusOr<DefinitionPage> page = ListDefinitionsOf(*catalog, parent, page_size, page_token);
+    if (!page.ok()) return page;
+    Filling filling(core_, catalog);
+    for (Definition& definition : page->definitions) filling.Describe(&definition);
+    return page;
+  }
+  Status WaitUntilFilled(uint64_t revision, int64_t deadline_ns, const std::function<void(double)>& progress) override {
+    return core_.fill_driver->WaitUntilFilled(revision, deadline_ns, progress);
   }
   StatusOr<RetypeAnswer> RetypeAttribute(std::string_view attribute, Type type, bool validate_only, std::string_view request_id) override {
     return Once<RetypeAnswer>(validate_only ? "" : request_id, "retype", fmt::format("{} {}", TypeName(type), attribute),

@@ -6,6 +6,7 @@
 //   writes      Upsert, Track, Delete, UpdateMembers, ApplyDefinitions, …, AdvanceClock: each becomes Mutations, each Mutation goes
 //               through Shard::Apply (or Catalog::Apply) at a position of the log.
 //   reads       GetProfile, BatchGet, ListEvents: point reads under one shard's shared lock.
+//   watching    Watch: what happened to live segments, from the log.
 //   questions   Count, Query, Sample, Breakdown, Overlap, Explain: compiled once, evaluated per shard in bounded turns.
 //
 // Threads   All methods from any thread.
@@ -169,6 +170,7 @@ struct AnswerContext {
   int64_t now_us = 0;
   uint64_t truncated_count = 0;  // matching profiles whose history was cut, for event types the question used
   std::string normal_form;
+  std::vector<std::string> filling;  // full names of definitions it used that are not filled yet: exact all the same, and slower
 };
 struct CountAnswer : AnswerContext {
   uint64_t count = 0;
@@ -238,6 +240,45 @@ struct ExplainAnswer : AnswerContext {
   ExplainNode plan;
 };
 
+// ---- Watching ----
+
+enum class ChangeCause : uint8_t;  // index/live/live_state.h
+
+struct WatchRequest {
+  std::vector<std::string> segments;       // live ones, by name; empty: all, those to come included
+  std::optional<Position> after_position;  // nullopt: from now on; Position(): from the oldest change kept
+};
+// A profile entered or left a segment.
+struct SegmentChange {
+  std::string_view segment;  // its name; lives as long as the database
+  ProfileId profile;
+  bool entered = true;
+  Position position;  // of the record that tells of it; several changes may have the same
+  int64_t time_us = 0;
+  ChangeCause cause{};
+};
+// A pull source over the log: durable changes in the log's order, without gap or duplicate. It holds nothing that a write waits for.
+// Threads  One at a time. Lifetime  Not beyond the database's.
+class WatchStream {
+ public:
+  virtual ~WatchStream() = default;
+  struct Chunk {
+    std::vector<SegmentChange> changes;
+    Position position;  // everything up to here has been told; another watch may go on behind it
+  };
+  // What is there already, up to about `bytes_max` and always whole records. Errors: kOutOfRange POSITION_GONE when the log dropped
+  // what comes next.
+  virtual StatusOr<Chunk> Take(size_t bytes_max = 256 * 1024) = 0;
+  // Waits for changes: at most until the deadline (CLOCK_MONOTONIC; 0: none) and at most a second, then tells the position alone.
+  virtual StatusOr<Chunk> Next(int64_t deadline_ns) = 0;
+  // About how many bytes of changes stand behind `after`, as far as they are there; takes nothing.
+  struct Backlog {
+    size_t bytes = 0;
+    Position position;  // looked at up to here
+  };
+  virtual StatusOr<Backlog> LookAhead(Position after) = 0;
+};
+
 // ---- Catalog ----
 
 struct AttributeDefinition {
@@ -257,20 +298,27 @@ struct SegmentDefinition {
   bool is_static = false;
   std::string description;
 };
-enum class DefinitionKind : uint8_t { kAttribute, kEvent, kSegment };
+// A figure about everybody, published at whole multiples of `every_us` since 1970-01-01T00:00:00Z.
+struct PopulationDefinition {
+  std::string expression;  // quantile(VALUE, Q), see docs/expressions.md
+  int64_t every_us = 0;    // a second to 100 years
+  std::string description;
+};
+enum class DefinitionKind : uint8_t { kAttribute, kEvent, kSegment, kPopulation };
 enum class DefinitionState : uint8_t { kReady = 1, kFilling, kUndeclared };  // undeclared: known from writes alone
 struct Definition {
-  std::string name;  // "attributes/orders_30d", "events/order", "segments/churn risk"
+  std::string name;  // "attributes/orders_30d", "events/order", "segments/churn risk", "population/spend_p90"
   DefinitionKind kind = DefinitionKind::kAttribute;
   AttributeDefinition attribute;
   EventDefinition event;
   SegmentDefinition segment;
+  PopulationDefinition population;
   // Filled in answers:
   DefinitionState state = DefinitionState::kReady;
   double fill_ratio = 1;
   std::vector<std::string> used_by;
   std::string normal_form;
-  Type result_type;       // of an attribute: its type, stored or computed
+  Type result_type;       // of an attribute: its type, stored or computed; of a figure: that of its values
   uint64_t revision = 0;  // catalog revision that last changed it
 };
 enum class ChangeKind : uint8_t { kCreate = 1, kUpdate, kDelete, kNone };
@@ -381,6 +429,8 @@ class Database {
   };
   virtual StatusOr<SegmentsOfAnswer> SegmentsOf(std::string_view profile, const ReadOptions& read) = 0;
   virtual StatusOr<UpdateMembersAnswer> UpdateMembers(const UpdateMembersRequest& request) = 0;
+  // Errors: kNotFound DEFINITION; kInvalidArgument FIELD for a static segment; kOutOfRange POSITION_GONE, POSITION_LOST.
+  virtual StatusOr<std::unique_ptr<WatchStream>> Watch(const WatchRequest& request) = 0;
 
   virtual StatusOr<ApplyAnswer> ApplyDefinitions(const ApplyRequest& request) = 0;
   virtual StatusOr<ApplyAnswer> DeleteDefinition(std::string_view name, bool cascade, uint64_t base_revision,
@@ -393,6 +443,10 @@ class Database {
   };
   virtual StatusOr<DefinitionPage> ListDefinitions(std::string_view parent /* "attributes", "events", "segments" or "" */,
                                                    int32_t page_size, std::string_view page_token) = 0;
+  // Definitions are in force as soon as they are applied: questions evaluate what is not filled yet. Waits until everything that the
+  // catalog of this revision (ApplyAnswer::revision) defines is filled, or that of a later one; `progress` (may be empty) hears now and
+  // then, from the calling thread, which share is done. Errors: kDeadlineExceeded DEADLINE.
+  virtual Status WaitUntilFilled(uint64_t revision, int64_t deadline_ns, const std::function<void(double)>& progress) = 0;
   virtual StatusOr<RetypeAnswer> RetypeAttribute(std::string_view attribute, Type type, bool validate_only,
                                                  std::string_view request_id) = 0;
   virtual std::string TimeZone() = 0;  // the catalog's, an IANA name

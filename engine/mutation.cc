@@ -10,7 +10,15 @@ namespace korrel {
 namespace {
 
 constexpr uint8_t kRecordVersion = 1;
-enum class RecordKind : uint8_t { kShardPart = 1, kCatalog = 2, kClock = 3 };
+enum class RecordKind : uint8_t {
+  kShardPart = 1,
+  kCatalog = 2,
+  kClock = 3,
+  kTurn = 4,
+  kFilled = 5,
+  kPopulation = 6,
+  kShardPartWithFlips = 7,
+};
 
 uint64_t ZigZag(int64_t v) { return (static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63); }
 int64_t UnZigZag(uint64_t v) { return static_cast<int64_t>(v >> 1) ^ -static_cast<int64_t>(v & 1); }
@@ -306,6 +314,50 @@ void ChangeFields(A& a, T& change) {
   a.List(change.members, [&](auto& member) { MemberField(a, member, change.now_us); });
 }
 
+template <class A, class T>
+void FlipList(A& a, T& flips, int64_t now_us) {
+  a.List(flips, [&](auto& flip) {
+    IdField(a, flip.segment);
+    Flag(a, flip.entered);
+    Time(a, flip.time_us, now_us);
+    Enum(a, flip.cause, 1, static_cast<uint8_t>(ChangeCause::kErasure));
+  });
+}
+
+template <class A, class T>
+void ChangeWithFlips(A& a, T& change) {
+  ChangeFields(a, change);
+  FlipList(a, change.flips, change.now_us);
+}
+
+// ---- Turns ----
+
+template <class A, class T>
+void TurnFields(A& a, T& turn) {
+  Enum(a, turn.kind, 1, static_cast<uint8_t>(TurnMutation::Kind::kFill));
+  a.Signed(turn.now_us);
+  a.List(turn.profiles, [&](auto& profile) {
+    IdField(a, profile.profile);
+    FlipList(a, profile.flips, turn.now_us);
+  });
+}
+
+template <class A, class T>
+void FilledFields(A& a, T& filled) {
+  a.Signed(filled.now_us);
+  Number(a, filled.revision);
+}
+
+template <class A, class T>
+void PopulationFields(A& a, T& population) {
+  a.Signed(population.now_us);
+  a.List(population.figures, [&](auto& figure) {
+    a.Text(figure.name);
+    ValueField(a, figure.value);
+    Time(a, figure.published_us, population.now_us);
+  });
+}
+
 // ---- Catalog ----
 
 template <class A, class T>
@@ -339,7 +391,7 @@ void EventTypeEntry(A& a, T& entry) {
 template <class A, class T>
 void DefinitionEntry(A& a, T& definition) {
   a.Text(definition.name);
-  Enum(a, definition.kind, 0, static_cast<uint8_t>(DefinitionKind::kSegment));
+  Enum(a, definition.kind, 0, static_cast<uint8_t>(DefinitionKind::kPopulation));
   auto& attribute = definition.attribute;
   Optional(a, attribute.type, [&a](auto& type) { TypeField(a, type); });
   a.Text(attribute.expression);
@@ -359,6 +411,11 @@ void DefinitionEntry(A& a, T& definition) {
   a.Text(segment.expression);
   Flag(a, segment.is_static);
   a.Text(segment.description);
+  if (definition.kind != DefinitionKind::kPopulation) return;
+  auto& population = definition.population;
+  a.Text(population.expression);
+  a.Signed(population.every_us);
+  a.Text(population.description);
 }
 
 template <class A, class T>
@@ -398,13 +455,101 @@ size_t ValueBytesMax(const Value& value) {
   return bytes;
 }
 
+std::string BeginRecord(RecordKind kind) { return {static_cast<char>(kRecordVersion), static_cast<char>(kind)}; }
+
+// The fields of a mutation that is not a shard part, for either archive.
+template <class A>
+struct FieldsOf {
+  A& a;
+  void operator()(auto& m) {
+    using M = std::remove_cvref_t<decltype(m)>;
+    if constexpr (std::is_same_v<M, CatalogMutation>) {
+      CatalogFields(a, m);
+    } else if constexpr (std::is_same_v<M, ClockMutation>) {
+      a.Signed(m.to_us);
+    } else if constexpr (std::is_same_v<M, TurnMutation>) {
+      TurnFields(a, m);
+    } else if constexpr (std::is_same_v<M, FilledMutation>) {
+      FilledFields(a, m);
+    } else if constexpr (std::is_same_v<M, PopulationMutation>) {
+      PopulationFields(a, m);
+    }
+  }
+};
+
+RecordKind KindOf(const Mutation& mutation) {
+  constexpr RecordKind kKinds[] = {RecordKind::kShardPart, RecordKind::kCatalog, RecordKind::kClock,
+                                   RecordKind::kTurn,      RecordKind::kFilled,  RecordKind::kPopulation};
+  static_assert(std::size(kKinds) == std::variant_size_v<Mutation>);
+  return kKinds[mutation.index()];
+}
+
+StatusOr<RecordKind> ReadHeader(Decoder* decoder) {
+  uint8_t version, kind;
+  decoder->Byte(version);
+  decoder->Byte(kind);
+  if (decoder->failed()) return BadRecord("it ends early");
+  if (version != kRecordVersion) return BadRecord(fmt::format("it has version {}, this program knows {}", version, kRecordVersion));
+  if (kind < static_cast<uint8_t>(RecordKind::kShardPart) || kind > static_cast<uint8_t>(RecordKind::kShardPartWithFlips)) {
+    return BadRecord(fmt::format("it is of unknown kind {}", kind));
+  }
+  return static_cast<RecordKind>(kind);
+}
+
+Status CheckEnd(const Decoder& decoder) {
+  if (decoder.failed()) return BadRecord(decoder.failure());
+  return decoder.at_end() ? absl::OkStatus() : BadRecord("bytes are left over");
+}
+
+void ReadShardPart(Decoder& decoder, bool with_flips, ShardMutation* part) {
+  while (!decoder.at_end() && !decoder.failed()) {
+    ProfileChange& change = part->changes.emplace_back();
+    with_flips ? ChangeWithFlips(decoder, change) : ChangeFields(decoder, change);
+  }
+}
+
+void ReadBody(Decoder& decoder, RecordKind kind, Mutation* result) {
+  FieldsOf<Decoder> fields{decoder};
+  switch (kind) {
+    case RecordKind::kShardPart:
+    case RecordKind::kShardPartWithFlips:
+      return ReadShardPart(decoder, kind == RecordKind::kShardPartWithFlips, &result->emplace<ShardMutation>());
+    case RecordKind::kCatalog:
+      return fields(result->emplace<CatalogMutation>());
+    case RecordKind::kClock:
+      return fields(result->emplace<ClockMutation>());
+    case RecordKind::kTurn:
+      return fields(result->emplace<TurnMutation>());
+    case RecordKind::kFilled:
+      return fields(result->emplace<FilledMutation>());
+    case RecordKind::kPopulation:
+      return fields(result->emplace<PopulationMutation>());
+  }
+}
+
 }  // namespace
 
-std::string BeginShardRecord() { return {static_cast<char>(kRecordVersion), static_cast<char>(RecordKind::kShardPart)}; }
+ShardRecordWriter::ShardRecordWriter() : record_(BeginRecord(RecordKind::kShardPart)) {}
 
-void AppendChange(const ProfileChange& change, std::string* record) {
-  Encoder encoder(record);
-  ChangeFields(encoder, change);
+void ShardRecordWriter::Add(const ProfileChange& change) {
+  if (!has_flips_ && !change.flips.empty()) MakeRoomForFlips();
+  Encoder encoder(&record_);
+  has_flips_ ? ChangeWithFlips(encoder, change) : ChangeFields(encoder, change);
+  ends_.push_back(record_.size());
+}
+
+// The changes written so far had none: an empty list behind each.
+void ShardRecordWriter::MakeRoomForFlips() {
+  has_flips_ = true;
+  std::string with = BeginRecord(RecordKind::kShardPartWithFlips);
+  with.reserve(record_.size() + ends_.size());
+  size_t begin = with.size();
+  for (size_t end : ends_) {
+    with.append(record_, begin, end - begin);
+    with.push_back(0);
+    begin = end;
+  }
+  record_ = std::move(with);
 }
 
 size_t EncodedBytesMax(const ProfileChange& change) {
@@ -419,46 +564,40 @@ size_t EncodedBytesMax(const ProfileChange& change) {
 }
 
 std::string EncodeMutation(const Mutation& mutation) {
-  std::string record = BeginShardRecord();
-  Encoder encoder(&record);
   if (const auto* part = std::get_if<ShardMutation>(&mutation)) {
-    for (const ProfileChange& change : part->changes) ChangeFields(encoder, change);
-  } else if (const auto* catalog = std::get_if<CatalogMutation>(&mutation)) {
-    record[1] = static_cast<char>(RecordKind::kCatalog);
-    CatalogFields(encoder, *catalog);
-  } else {
-    record[1] = static_cast<char>(RecordKind::kClock);
-    encoder.Signed(std::get<ClockMutation>(mutation).to_us);
+    ShardRecordWriter writer;
+    for (const ProfileChange& change : part->changes) writer.Add(change);
+    return std::move(writer).Take();
   }
+  std::string record = BeginRecord(KindOf(mutation));
+  Encoder encoder(&record);
+  std::visit(FieldsOf<Encoder>{encoder}, mutation);
   return record;
 }
 
 StatusOr<Mutation> DecodeMutation(std::string_view record) {
   Decoder decoder(record);
-  uint8_t version, kind;
-  decoder.Byte(version);
-  decoder.Byte(kind);
-  if (decoder.failed()) return BadRecord("it ends early");
-  if (version != kRecordVersion) return BadRecord(fmt::format("it has version {}, this program knows {}", version, kRecordVersion));
+  KORREL_ASSIGN_OR_RETURN(RecordKind kind, ReadHeader(&decoder));
   Mutation result;
-  switch (static_cast<RecordKind>(kind)) {
-    case RecordKind::kShardPart: {
-      auto& part = result.emplace<ShardMutation>();
-      while (!decoder.at_end() && !decoder.failed()) ChangeFields(decoder, part.changes.emplace_back());
-      break;
-    }
-    case RecordKind::kCatalog:
-      CatalogFields(decoder, result.emplace<CatalogMutation>());
-      break;
-    case RecordKind::kClock:
-      decoder.Signed(result.emplace<ClockMutation>().to_us);
-      break;
-    default:
-      return BadRecord(fmt::format("it is of unknown kind {}", kind));
-  }
-  if (decoder.failed()) return BadRecord(decoder.failure());
-  if (!decoder.at_end()) return BadRecord("bytes are left over");
+  ReadBody(decoder, kind, &result);
+  KORREL_RETURN_IF_ERROR(CheckEnd(decoder));
   return result;
+}
+
+StatusOr<std::vector<ProfileFlips>> FlipsIn(std::string_view record) {
+  Decoder decoder(record);
+  KORREL_ASSIGN_OR_RETURN(RecordKind kind, ReadHeader(&decoder));
+  std::vector<ProfileFlips> flips;
+  if (kind != RecordKind::kShardPartWithFlips && kind != RecordKind::kTurn) return flips;
+  KORREL_ASSIGN_OR_RETURN(Mutation mutation, DecodeMutation(record));
+  if (auto* turn = std::get_if<TurnMutation>(&mutation)) {
+    for (TurnMutation::Profile& profile : turn->profiles) flips.push_back({profile.profile, std::move(profile.flips)});
+    return flips;
+  }
+  for (ProfileChange& change : std::get<ShardMutation>(mutation).changes) {
+    if (!change.flips.empty()) flips.push_back({change.profile, std::move(change.flips)});
+  }
+  return flips;
 }
 
 }  // namespace korrel

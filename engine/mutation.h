@@ -8,6 +8,10 @@
 //     kind 1 shard part   change* to the end of the record: what happened to profiles of one shard in one turn of its lock
 //     kind 2 catalog      new and changed entries of the schema, definitions, what happens to stored data
 //     kind 3 clock        zigzag time
+//     kind 4 turn         what the clock or a fill did to live segments of one shard
+//     kind 5 filled       all definitions are complete
+//     kind 6 population   published figures
+//     kind 7 shard part with flips   as kind 1, each change followed by its flips
 //
 // Integers are LEB128 varints, signed ones zigzag; times stand as distances from the change's own now. Strings are length and bytes.
 //
@@ -24,6 +28,7 @@
 #include <vector>
 
 #include "engine/catalog/catalog_snapshot.h"
+#include "index/live/live_state.h"
 #include "storage/event_history.h"
 #include "storage/profile_table.h"
 
@@ -57,6 +62,9 @@ struct ProfileChange {
   std::vector<AttributeChange> attributes;
   std::vector<EventChange> events;
   std::vector<MemberChange> members;
+  // What it did to live segments, in order: first what the clock did to the row before the change, then what the change did. Not part of
+  // the change: Shard::Apply works it out, and a replay that works out something else contradicts the record.
+  std::vector<SegmentFlip> flips;
 };
 struct ShardMutation {
   std::vector<ProfileChange> changes;
@@ -96,15 +104,63 @@ struct ClockMutation {
   int64_t to_us = 0;
 };
 
-using Mutation = std::variant<ShardMutation, CatalogMutation, ClockMutation>;
+// What a turn of the clock, or of filling a definition, did to live segments of one shard. Turns that changed none leave no record.
+struct TurnMutation {
+  enum class Kind : uint8_t { kClock = 1, kFill };
+  struct Profile {
+    ProfileId profile;
+    std::vector<SegmentFlip> flips;
+  };
+  Kind kind = Kind::kClock;
+  int64_t now_us = 0;
+  std::vector<Profile> profiles;
+};
+
+// All definitions are filled in all shards, up to the catalog of this revision. From here on a replay works out flips itself.
+struct FilledMutation {
+  int64_t now_us = 0;
+  uint64_t revision = 0;
+};
+
+// Figures of `population.x`, as published.
+struct PopulationMutation {
+  struct Figure {
+    std::string name;
+    Value value;
+    int64_t published_us = 0;
+  };
+  int64_t now_us = 0;
+  std::vector<Figure> figures;
+};
+
+using Mutation = std::variant<ShardMutation, CatalogMutation, ClockMutation, TurnMutation, FilledMutation, PopulationMutation>;
+
+// The flips a record tells of, in its order, without decoding the rest of it where there are none.
+struct ProfileFlips {
+  ProfileId profile;
+  std::vector<SegmentFlip> flips;
+};
+StatusOr<std::vector<ProfileFlips>> FlipsIn(std::string_view record);
 
 std::string EncodeMutation(const Mutation& mutation);
 StatusOr<Mutation> DecodeMutation(std::string_view record);
 
-// The pieces of a shard part, so that a turn can write changes one by one as it applies them.
-std::string BeginShardRecord();
-void AppendChange(const ProfileChange& change, std::string* record);
-// At least as many bytes as AppendChange will write.
+// A shard part written change by change, as a turn applies them: kind 1 until the first change with flips, kind 7 from then on.
+class ShardRecordWriter {
+ public:
+  ShardRecordWriter();
+  void Add(const ProfileChange& change);
+  bool empty() const { return ends_.empty(); }
+  std::string Take() && { return std::move(record_); }
+
+ private:
+  void MakeRoomForFlips();
+
+  std::string record_;
+  std::vector<size_t> ends_;  // of the changes so far
+  bool has_flips_ = false;
+};
+// At least as many bytes as Add will write, flips left out: nobody knows them before the change is applied, and Log::Append borrows.
 size_t EncodedBytesMax(const ProfileChange& change);
 
 }  // namespace korrel

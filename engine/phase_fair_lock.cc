@@ -39,4 +39,9 @@ void PhaseFairLock::unlock_shared() {
   if (--readers_inside_ == 0 && writers_waiting_ > 0) writers_wake_.notify_one();
 }
 
+bool PhaseFairLock::AnybodyWaits() {
+  std::lock_guard<std::mutex> hold(mutex_);
+  return readers_waiting_ + writers_waiting_ > 0;
+}
+
 }  // namespace korrel

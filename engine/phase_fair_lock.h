@@ -27,6 +27,8 @@ class ABSL_LOCKABLE PhaseFairLock {
   void unlock() ABSL_UNLOCK_FUNCTION();
   void lock_shared() ABSL_SHARED_LOCK_FUNCTION();
   void unlock_shared() ABSL_UNLOCK_FUNCTION();
+  // Whether a reader or writer stands at the lock; true a moment ago when it is answered.
+  bool AnybodyWaits();
 
  private:
   // All guarded by mutex_, which is held for a few instructions only.

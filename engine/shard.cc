@@ -41,28 +41,6 @@ bool Fits(const EventToAdd& event, const EventTypeSchema& type) {
   return true;
 }
 
-Status ApplyAttributes(ProfileTable& table, Row row, const ProfileChange& change, const Schema& schema) {
-  for (const AttributeChange& write : change.attributes) {
-    const AttributeSchema* attribute = AttributeOf(schema, write.attribute);
-    if (!attribute || !Fits(write, attribute->type)) return Contradiction(change.profile, "a value that fits no attribute");
-    KORREL_RETURN_IF_ERROR(table.Write(row, *attribute, write.operation, write.value, write.event_time_us, write.source).status());
-    if (write.event_time_us != change.event_time_us) table.NoteActivity(row, write.event_time_us, change.now_us);
-  }
-  return absl::OkStatus();
-}
-
-Status ApplyEvents(ProfileTable& table, Row row, const ProfileChange& change, const Schema& schema, uint32_t events_hard_max) {
-  for (const EventChange& write : change.events) {
-    const EventTypeSchema* type = EventTypeOf(schema, write.type);
-    if (!type || !Fits(write.event, *type)) return Contradiction(change.profile, "an event that fits no type");
-    if (table.AddEvent(row, *type, write.event, events_hard_max).result == ProfileTable::AddEventResult::kDuplicate) {
-      return Contradiction(change.profile, "an event that is held already");
-    }
-    table.NoteActivity(row, write.event.time_us, change.now_us);
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 // SplitMix64's finaliser (Steele, Lea, Flood 2014): ids are dense, shards want them spread.
@@ -88,35 +66,93 @@ void Shard::FreeEventsThatAreOut(Row row, const Schema& schema, int64_t now_us) 
   for (EventTypeId type : table.EventTypesOf(row)) table.FreeEventsThatAreOut(row, schema.event_types[type.value], now_us);
 }
 
-StatusOr<Shard::Applied> Shard::Apply(const ProfileChange& change, const Schema& schema, uint32_t events_hard_max, Identity* identity) {
-  std::optional<Row> row = table.Find(change.profile);
-  if (change.deletes) {
-    if (!row) return Contradiction(change.profile, "ends and does not exist");
-    for (const Identifier& identifier : table.IdentifiersOf(*row)) identity->Withdraw({identifier.type, identifier.text}, change.profile);
-    table.RemoveRow(*row);
-    return Applied{};
+void Shard::Adopt(const CatalogSnapshot& catalog) {
+  if (live.plan() == catalog.live && adopted_schema_ == catalog.schema.get()) return;
+  live.Adopt(catalog.live, catalog.schema);
+  adopted_schema_ = catalog.schema.get();
+}
+
+Status Shard::ApplyAttributes(Row row, const ProfileChange& change, const Schema& schema) {
+  for (const AttributeChange& write : change.attributes) {
+    const AttributeSchema* attribute = AttributeOf(schema, write.attribute);
+    if (!attribute || attribute->computed || !Fits(write, attribute->type)) {
+      return Contradiction(change.profile, "a value that fits no attribute");
+    }
+    live.WillWrite(row, write.attribute);
+    KORREL_RETURN_IF_ERROR(table.Write(row, *attribute, write.operation, write.value, write.event_time_us, write.source).status());
+    if (write.event_time_us == change.event_time_us) continue;
+    table.NoteActivity(row, write.event_time_us, change.now_us);
+    live.DidNoteActivity(row);
   }
-  if (row.has_value() == change.creates) return Contradiction(change.profile, change.creates ? "begins twice" : "does not exist");
-  if (!row) {
-    row = table.AddRow(change.profile);
-    identity->Born(change.profile);
+  return absl::OkStatus();
+}
+
+Status Shard::ApplyEvents(Row row, const ProfileChange& change, const Schema& schema, uint32_t events_hard_max) {
+  if (!change.events.empty()) FreeEventsThatAreOut(row, schema, change.now_us);
+  for (const EventChange& write : change.events) {
+    const EventTypeSchema* type = EventTypeOf(schema, write.type);
+    if (!type || !Fits(write.event, *type)) return Contradiction(change.profile, "an event that fits no type");
+    const ProfileTable::AddEventPreview preview = table.PreviewEvent(row, *type, write.event.time_us, events_hard_max);
+    if (preview.evicted > 0) live.WillEvict(row, write.type, preview.evicted);
+    if (table.AddEvent(row, *type, write.event, events_hard_max).result == ProfileTable::AddEventResult::kDuplicate) {
+      return Contradiction(change.profile, "an event that is held already");
+    }
+    if (preview.index) live.DidAdd(row, write.type, *preview.index);
+    table.NoteActivity(row, write.event.time_us, change.now_us);
+    live.DidNoteActivity(row);
   }
-  for (const Identifier& identifier : change.identifiers) {
-    table.AddIdentifier(*row, identifier.type, identifier.text);
-    identity->Confirm({identifier.type, identifier.text}, change.profile);
-  }
-  if (change.event_time_us) table.NoteActivity(*row, *change.event_time_us, change.now_us);
-  if (!change.events.empty()) FreeEventsThatAreOut(*row, schema, change.now_us);
-  KORREL_RETURN_IF_ERROR(ApplyAttributes(table, *row, change, schema));
-  KORREL_RETURN_IF_ERROR(ApplyEvents(table, *row, change, schema, events_hard_max));
+  return absl::OkStatus();
+}
+
+void Shard::ApplyMembers(Row row, const ProfileChange& change) {
   for (const MemberChange& member : change.members) {
+    live.WillChangeList(row, member.segment);
     if (member.is_member) {
-      table.AddMember(member.segment, *row, member.expires_us);
+      table.AddMember(member.segment, row, member.expires_us);
     } else {
-      table.RemoveMember(member.segment, *row);
+      table.RemoveMember(member.segment, row);
     }
   }
-  return Applied{row};
+}
+
+void Shard::End(Row row, const ProfileChange& change, Identity* identity, LiveState::Flips* flips) {
+  live.BringUp(row, change.now_us, flips);
+  live.End(row, change.now_us, flips);
+  for (const Identifier& identifier : table.IdentifiersOf(row)) identity->Withdraw({identifier.type, identifier.text}, change.profile);
+  table.RemoveRow(row);
+}
+
+StatusOr<Shard::Applied> Shard::Apply(const ProfileChange& change, const Schema& schema, uint32_t events_hard_max, Identity* identity) {
+  Applied applied;
+  const std::optional<Row> found = table.Find(change.profile);
+  if (change.deletes) {
+    if (!found) return Contradiction(change.profile, "ends and does not exist");
+    End(*found, change, identity, &applied.flips);
+    return applied;
+  }
+  if (found.has_value() == change.creates) return Contradiction(change.profile, change.creates ? "begins twice" : "does not exist");
+  const Row row = found ? *found : table.AddRow(change.profile);
+  applied.row = row;
+  if (found) {
+    live.BringUp(row, change.now_us, &applied.flips);
+  } else {
+    identity->Born(change.profile);
+    live.Born(row, change.now_us);
+  }
+  for (const Identifier& identifier : change.identifiers) {
+    table.AddIdentifier(row, identifier.type, identifier.text);
+    live.DidAddIdentifier(row, identifier.type);
+    identity->Confirm({identifier.type, identifier.text}, change.profile);
+  }
+  if (change.event_time_us) {
+    table.NoteActivity(row, *change.event_time_us, change.now_us);
+    live.DidNoteActivity(row);
+  }
+  KORREL_RETURN_IF_ERROR(ApplyAttributes(row, change, schema));
+  KORREL_RETURN_IF_ERROR(ApplyEvents(row, change, schema, events_hard_max));
+  ApplyMembers(row, change);
+  live.Settle(row, change.now_us, ChangeCause::kWrite, &applied.flips);
+  return applied;
 }
 
 }  // namespace korrel

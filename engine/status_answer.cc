@@ -8,6 +8,7 @@
 
 #include "engine/catalog/catalog.h"
 #include "engine/identity.h"
+#include "engine/live/clock_driver.h"
 #include "engine/write/request_ids.h"
 
 namespace korrel {
@@ -70,6 +71,7 @@ StatusAnswer AnswerStatus(const Core& core) {
   answer.shards = static_cast<uint32_t>(core.shards.size());
   answer.clock_mode = core.clock->mode();
   answer.now_us = core.clock->NowUs();
+  answer.timer_lag_us = core.clock_driver->LagUs();
   answer.catalog_revision = catalog->revision;
   answer.position = core.log->Last();
   answer.durable_position = core.log->Durable();

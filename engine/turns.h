@@ -24,8 +24,8 @@ inline constexpr uint64_t kWorkPerGroup = 30;       // finding a group's slot
 class Turn {
  public:
   Turn(Core& core, size_t shard, const CatalogSnapshot& catalog) : core_(core), lock_(core.shards[shard]->lock) {
-    const Shard& held = *core.shards[shard];
-    view_ = {&held.table, &held.index, catalog.schema.get(), core.clock->NowUs()};
+    shard_ = core.shards[shard].get();
+    view_ = {&shard_->table, &shard_->index, catalog.schema.get(), core.clock->NowUs(), &shard_->live, shard_->population.get()};
     fresh_ = core.CurrentCatalog()->layout == catalog.layout;
   }
   ~Turn() {
@@ -38,6 +38,7 @@ class Turn {
   // read by plans of that snapshot: compile again. Stays true to the end of the turn, since such a change takes all shards' locks.
   bool fresh() const { return fresh_; }
   const ShardView& view() const { return view_; }
+  const Shard& shard() const { return *shard_; }
   const ProfileTable& table() const { return *view_.table; }
   int64_t now_us() const { return view_.now_us; }
   void AddWork(uint64_t units) { work_ += units; }
@@ -46,6 +47,7 @@ class Turn {
  private:
   Core& core_;
   std::shared_lock<PhaseFairLock> lock_;
+  const Shard* shard_;
   ShardView view_;
   bool fresh_ = false;
   uint64_t work_ = 0;

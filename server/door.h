@@ -9,15 +9,18 @@
 #include "engine/database.h"
 #include "server/limits.h"
 #include "server/position_gate.h"
+#include "server/watch_loop.h"
 #include "server/worker_pool.h"
 
 namespace korrel::server {
 
 struct Door {
-  Door(Database* database, size_t threads) : database(database), pool(threads, kQueueTasksMax, kQueueBytesMax), gate(&database->log()) {}
+  Door(Database* database, size_t threads)
+      : database(database), pool(threads, kQueueTasksMax, kQueueBytesMax), gate(&database->log()), watch_loop(&database->log()) {}
   Database* const database;
   WorkerPool pool;
   PositionGate gate;
+  WatchLoop watch_loop;
   std::atomic<size_t> open_streams{0};
 };
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "absl/strings/cord.h"
 #include "google/rpc/error_details.pb.h"
 #include "index/expression/expression.h"
 
@@ -12,6 +15,7 @@ namespace {
 constexpr size_t kMessageBytesMax = 1'024;
 constexpr size_t kRenderedBytesMax = 2'048;
 constexpr int kSuggestionsMax = 5;
+constexpr char kPositionUrl[] = "korrel/position";
 
 // The first `max` bytes, cut between characters.
 std::string Cut(std::string_view text, size_t max) {
@@ -47,8 +51,10 @@ google::rpc::Status ToRpcStatus(const Status& status) {
   info.set_domain(kErrorDomain);
   info.set_reason(ReasonOrCode(status));
   if (!field.empty()) (*info.mutable_metadata())["field"] = Cut(field, kNameBytesMax * 2);
+  if (auto position = status.GetPayload(kPositionUrl)) (*info.mutable_metadata())["position"] = std::string(*position);
   if (status.code() == absl::StatusCode::kUnavailable) {
-    bool nothing_done = info.reason() == "POSITION_NOT_REACHED" || info.reason() == "READ_ONLY" || info.reason() == "RECOVERING";
+    constexpr std::string_view kNothingDone[] = {"POSITION_NOT_REACHED", "READ_ONLY", "RECOVERING", "SHUTDOWN"};
+    bool nothing_done = std::find(std::begin(kNothingDone), std::end(kNothingDone), info.reason()) != std::end(kNothingDone);
     (*info.mutable_metadata())["effect"] = nothing_done ? "none" : "unknown";
   }
   rpc.add_details()->PackFrom(info);
@@ -93,6 +99,11 @@ void EncodeExpressionError(const ExpressionError& error, v1::ExpressionError* ou
 Status OverLimit(std::string_view limit, std::string_view field, uint64_t asked, uint64_t max) {
   return MakeError(absl::StatusCode::kResourceExhausted, limit, field,
                    fmt::format("{}: {} where at most {} are allowed", field, asked, max));
+}
+
+Status WithPosition(Status status, Position position) {
+  status.SetPayload(kPositionUrl, absl::Cord(fmt::format("{}", position.value)));
+  return status;
 }
 
 Status NotYet(std::string_view field, std::string_view what) {

@@ -3,7 +3,8 @@
 // The one place where an error of the engine becomes an error on the wire.
 //
 //   code and message     as they are
-//   ErrorInfo            domain "korrel", the reason; metadata `effect` (none, unknown) with UNAVAILABLE, `field` where one is at fault
+//   ErrorInfo            domain "korrel", the reason; metadata `effect` (none, unknown) with UNAVAILABLE, `field` where one is at fault,
+//                        `position` where a stream can be resumed
 //   BadRequest           the field, with INVALID_ARGUMENT
 //   ExpressionError      where an expression is at fault
 //
@@ -31,6 +32,8 @@ void EncodeExpressionError(const ExpressionError& error, v1::ExpressionError* ou
 
 // A request that asks for more than a limit. `limit` is its name, upper snake case.
 Status OverLimit(std::string_view limit, std::string_view field, uint64_t asked, uint64_t max);
+// The same error, telling where a stream can be taken up again.
+Status WithPosition(Status status, Position position);
 // A part of the interface that a later version brings.
 Status NotYet(std::string_view field, std::string_view what);
 

@@ -28,7 +28,10 @@ inline constexpr int kQuantilesMax = 100;
 inline constexpr int kBoundsMax = 1'000;
 inline constexpr int kSelectionsMax = 100;
 inline constexpr int kDefinitionsMax = 10'000;
-inline constexpr int kPageSizeMax = 1'000;  // larger ones are taken for this
+inline constexpr int kWatchSegmentsMax = 10'000;
+inline constexpr uint32_t kWatchBufferBytesDefault = 1u << 20;
+inline constexpr uint32_t kWatchBufferBytesMin = 4'096, kWatchBufferBytesMax = 64u << 20;  // others are INVALID_ARGUMENT FIELD
+inline constexpr int kPageSizeMax = 1'000;                                                 // larger ones are taken for this
 inline constexpr uint32_t kPreviewSampleDefault = 10;
 inline constexpr uint32_t kPreviewSampleMax = 1'000;
 inline constexpr size_t kRequestIdBytesMax = 64;
@@ -45,6 +48,7 @@ inline constexpr size_t kOpenStreamsMax = 1'024;            // of all connection
 inline constexpr size_t kStreamBufferBytes = 1u << 20;      // a TrackStream is read on while less than this waits
 inline constexpr size_t kHereBytesMax = 2'048;              // a write request up to this size needs no worker
 inline constexpr size_t kQueryMessageBytes = 256u * 1'024;  // about
+inline constexpr size_t kWatchMessageBytes = 64u * 1'024;   // about
 inline constexpr int kConcurrentStreamsMax = 256;           // of one connection
 
 }  // namespace korrel::server

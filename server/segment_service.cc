@@ -3,6 +3,7 @@
 #include "server/query_call.h"
 #include "server/services.h"
 #include "server/unary_call.h"
+#include "server/watch_call.h"
 
 namespace korrel::server {
 namespace {
@@ -10,11 +11,11 @@ namespace {
 using Context = grpc::CallbackServerContext;
 using Bytes = grpc::ByteBuffer;
 using Unary = grpc::ServerUnaryReactor;
-using RawService = v1::SegmentService::WithRawCallbackMethod_Count<
-    v1::SegmentService::WithRawCallbackMethod_Sample<v1::SegmentService::WithRawCallbackMethod_Breakdown<
-        v1::SegmentService::WithRawCallbackMethod_Overlap<v1::SegmentService::WithRawCallbackMethod_Explain<
-            v1::SegmentService::WithRawCallbackMethod_SegmentsOf<v1::SegmentService::WithRawCallbackMethod_UpdateMembers<
-                v1::SegmentService::WithRawCallbackMethod_Query<v1::SegmentService::Service>>>>>>>>;
+using RawService = v1::SegmentService::WithRawCallbackMethod_Count<v1::SegmentService::WithRawCallbackMethod_Sample<
+    v1::SegmentService::WithRawCallbackMethod_Breakdown<v1::SegmentService::WithRawCallbackMethod_Overlap<
+        v1::SegmentService::WithRawCallbackMethod_Explain<v1::SegmentService::WithRawCallbackMethod_SegmentsOf<
+            v1::SegmentService::WithRawCallbackMethod_UpdateMembers<v1::SegmentService::WithRawCallbackMethod_Query<
+                v1::SegmentService::WithRawCallbackMethod_Watch<v1::SegmentService::Service>>>>>>>>>;
 
 class SegmentService final : public RawService {
  public:
@@ -44,6 +45,9 @@ class SegmentService final : public RawService {
     auto* call = new QueryCall(door_, *context);
     call->Start(*request);
     return call;
+  }
+  grpc::ServerWriteReactor<Bytes>* Watch(Context* context, const Bytes* request) override {
+    return WatchCall::Start(door_, context, *request);
   }
 
  private:

@@ -1,10 +1,13 @@
 // `korrel apply`: shows what catalog files change, then does it, all or nothing.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "clients/cli/catalog_file.h"
 #include "clients/cli/cli.h"
+#include "clients/cli/fill_progress.h"
 #include "clients/cli/time_text.h"
 #include "clients/cpp/values.h"
 
@@ -14,6 +17,7 @@ namespace {
 struct ApplyOptions {
   std::vector<std::string> files;
   bool dry_run = false;
+  bool no_wait = false;
   bool prune = false;
   bool cascade = false;
 };
@@ -53,6 +57,10 @@ Facts FactsOf(const v1::Definition& definition) {
     add("where", definition.segment().expression());
     add("static", definition.segment().static_() ? "true" : "");
     add("description", definition.segment().description());
+  } else if (definition.has_population()) {
+    add("is", definition.population().expression());
+    add("every", duration(definition.population().every_us()));
+    add("description", definition.population().description());
   }
   return facts;
 }
@@ -95,6 +103,20 @@ std::string_view KindName(v1::ChangeKind kind) {
   }
 }
 
+// How many would enter and leave, with some of them by name.
+std::string PreviewText(const v1::SegmentPreview& preview) {
+  std::string text = fmt::format("    {} would enter, {} would leave, {} members then\n", preview.added_count(), preview.removed_count(),
+                                 preview.member_count());
+  const auto sample = [&text](std::string_view what, uint64_t count, const auto& names) {
+    if (names.empty()) return;
+    text += fmt::format("      {}: {}", what, fmt::join(names, " "));
+    text += count > static_cast<uint64_t>(names.size()) ? " …\n" : "\n";
+  };
+  sample("enter", preview.added_count(), preview.added_sample());
+  sample("leave", preview.removed_count(), preview.removed_sample());
+  return text;
+}
+
 void PrintChanges(const Context& context, const v1::ApplyDefinitionsResponse& response) {
   uint64_t unchanged = 0;
   for (const v1::DefinitionChange& change : response.changes()) {
@@ -114,6 +136,7 @@ void PrintChanges(const Context& context, const v1::ApplyDefinitionsResponse& re
       default:
         ++unchanged;
     }
+    if (change.has_segment()) context.out << PreviewText(change.segment());
   }
   if (unchanged > 0) context.out << fmt::format("{} unchanged\n", unchanged);
 }
@@ -124,6 +147,12 @@ void PutFacts(std::string_view key, const v1::Definition& definition, JsonWriter
   json->EndObject();
 }
 
+void PutPreview(const v1::SegmentPreview& preview, JsonWriter* json) {
+  json->Key("segment").BeginObject().Key("added_count").Uint(preview.added_count()).Key("removed_count").Uint(preview.removed_count());
+  json->Key("member_count").Uint(preview.member_count()).Key("added_sample").Strings(preview.added_sample());
+  json->Key("removed_sample").Strings(preview.removed_sample()).EndObject();
+}
+
 void PrintJson(const Context& context, const v1::ApplyDefinitionsResponse& response, bool validate_only) {
   JsonWriter json;
   json.BeginObject().Key("revision").Uint(response.revision()).Key("validate_only").Bool(validate_only).Key("changes").BeginArray();
@@ -131,6 +160,7 @@ void PrintJson(const Context& context, const v1::ApplyDefinitionsResponse& respo
     json.BeginObject().Key("name").String(change.name()).Key("kind").String(KindName(change.kind()));
     if (change.has_before()) PutFacts("before", change.before(), &json);
     if (change.has_after()) PutFacts("after", change.after(), &json);
+    if (change.has_segment()) PutPreview(change.segment(), &json);
     if (change.has_error()) json.Key("error").String(change.error().message());
     json.EndObject();
   }
@@ -175,6 +205,23 @@ bool PrintErrors(const Context& context, const Catalog& catalog, const v1::Apply
   return any;
 }
 
+// Puts beside each changed segment who would enter and leave.
+Status AddPreviews(Client* client, const v1::ApplyDefinitionsRequest& request, v1::ApplyDefinitionsResponse* response) {
+  const auto& changes = response->changes();
+  const bool any = std::any_of(changes.begin(), changes.end(), [](const v1::DefinitionChange& change) {
+    return change.after().has_segment() && (change.kind() == v1::CHANGE_KIND_CREATE || change.kind() == v1::CHANGE_KIND_UPDATE);
+  });
+  if (!any) return absl::OkStatus();
+  v1::PreviewDefinitionsRequest preview;
+  *preview.mutable_definitions() = request.definitions();
+  KORREL_ASSIGN_OR_RETURN(const auto answer, client->PreviewDefinitions(std::move(preview)));
+  // Both answers list the definitions given, in their order.
+  for (int i = 0; i < answer.changes_size() && i < response->changes_size(); ++i) {
+    if (answer.changes(i).has_segment()) *response->mutable_changes(i)->mutable_segment() = answer.changes(i).segment();
+  }
+  return absl::OkStatus();
+}
+
 int RunApply(const Context& context, const ApplyOptions& options) {
   const auto catalog = ReadCatalogFiles(options.files);
   if (!catalog.ok()) return context.Fail(catalog.status());
@@ -194,7 +241,9 @@ int RunApply(const Context& context, const ApplyOptions& options) {
     context.err << "nothing was changed\n";
     return kRefused;
   }
-  if (!options.dry_run) {
+  if (options.dry_run) {
+    if (const Status status = AddPreviews(client->get(), request, &*response); !status.ok()) return FailAt(context, *catalog, status);
+  } else {
     request.set_validate_only(false);
     request.clear_request_id();
     response = (*client)->ApplyDefinitions(request);
@@ -203,11 +252,14 @@ int RunApply(const Context& context, const ApplyOptions& options) {
   }
   if (context.format == OutputFormat::kJson) {
     PrintJson(context, *response, options.dry_run);
-    return kDone;
+  } else {
+    PrintChanges(context, *response);
+    context.out << (options.dry_run ? "dry run: nothing was changed\n" : fmt::format("catalog revision {}\n", response->revision()));
   }
-  PrintChanges(context, *response);
-  context.out << (options.dry_run ? "dry run: nothing was changed\n" : fmt::format("catalog revision {}\n", response->revision()));
-  return kDone;
+  context.out.flush();
+  if (options.dry_run || options.no_wait) return kDone;
+  const Status filled = WaitUntilFilled(context, client->get(), limits.call_timeout);
+  return filled.ok() ? kDone : context.Fail(filled);
 }
 
 }  // namespace
@@ -219,9 +271,11 @@ void AddApplyCommand(CLI::App* app, Context* context, Command* chosen) {
   korrel apply catalog.yaml --dry-run
   korrel apply catalog.yaml segments/*.yaml
 
-Shows what changes, then does it without asking. Definitions that are not in the files stay, unless --prune.)");
+Shows what changes, then does it without asking. Definitions that are not in the files stay, unless --prune. Returns when all are
+filled, that is, computed for the profiles that are there; questions asked meanwhile are exact but slower.)");
   command->add_option("FILE", options->files, "catalog files; see docs/cli.md")->required();
-  command->add_flag("--dry-run", options->dry_run, "only show what would change");
+  command->add_flag("--dry-run", options->dry_run, "only show what would change, and who would enter and leave which segment");
+  command->add_flag("--no-wait", options->no_wait, "do not wait until the definitions are filled");
   command->add_flag("--prune", options->prune, "drop declared definitions that are not in the files");
   command->add_flag("--cascade", options->cascade, "with --prune: drop what uses a dropped definition as well, instead of refusing");
   command->callback([=] { *chosen = [=] { return RunApply(*context, *options); }; });

@@ -62,7 +62,7 @@ class Reader {
   }
 
   void ReadDocument(const YAML::Node& document) {
-    if (!document.IsMap()) Fail(document, "a catalog is a map of time_zone, events, attributes, segments");
+    if (!document.IsMap()) Fail(document, "a catalog is a map of time_zone, events, attributes, segments, population");
     for (const auto& member : document) {
       const std::string key = Text(member.first, "a key");
       if (key == "time_zone") {
@@ -73,14 +73,16 @@ class Reader {
         ForEach(member.second, key, [this](const YAML::Node& node) { ReadAttribute(node); });
       } else if (key == "segments") {
         ForEach(member.second, key, [this](const YAML::Node& node) { ReadSegment(node); });
+      } else if (key == "population") {
+        ForEach(member.second, key, [this](const YAML::Node& node) { ReadFigure(node); });
       } else {
-        RefuseKey(member.first, key, {"time_zone", "events", "attributes", "segments"});
+        RefuseKey(member.first, key, {"time_zone", "events", "attributes", "segments", "population"});
       }
     }
   }
 
   [[noreturn]] void RefuseKey(const YAML::Node& node, const std::string& key, const std::vector<std::string_view>& known) const {
-    constexpr std::string_view kLater[] = {"context", "actions", "population", "identity", "identifiers", "purposes", "consent", "groups"};
+    constexpr std::string_view kLater[] = {"context", "actions", "identity", "identifiers", "purposes", "consent", "groups"};
     if (node.Mark().column == 0 && std::find(std::begin(kLater), std::end(kLater), key) != std::end(kLater)) {
       Fail(node, fmt::format("'{}' is not available in this version", key));
     }
@@ -245,6 +247,26 @@ class Reader {
     const v1::SegmentDefinition& segment = *catalog_->entries.back().definition.mutable_segment();
     if (segment.static_() == segment.expression().empty()) return;
     Fail(item, "a segment has either 'where: EXPRESSION' or 'static: true'");
+  }
+
+  void ReadFigure(const YAML::Node& item) {
+    ReadItem(item, "population", {"name", "is", "every", "description"},
+             [this](CatalogEntry* entry, const std::string& key, const YAML::Node& value) {
+               v1::PopulationDefinition* figure = entry->definition.mutable_population();
+               if (key == "is") {
+                 figure->set_expression(Expression(value, key, entry));
+               } else if (key == "every") {
+                 figure->set_every_us(Duration(value, key));
+               } else if (key == "description") {
+                 figure->set_description(Text(value, key));
+               } else {
+                 return false;
+               }
+               return true;
+             });
+    const v1::PopulationDefinition& figure = *catalog_->entries.back().definition.mutable_population();
+    if (figure.expression().empty()) Fail(item, "a figure needs 'is', as in is: quantile(spend_90d, 0.9)");
+    if (figure.every_us() == 0) Fail(item, "a figure needs 'every', as in every: 1h");
   }
 
   // A bare scalar ends at ' #': what follows is a comment to YAML. It is one to the reader too only if nothing is left open.

@@ -1,6 +1,6 @@
 // clients/cli/catalog_file.h
 //
-// Catalog files: YAML with time_zone, events, attributes and segments, as definitions for the wire with the place they stand.
+// Catalog files: YAML with time_zone, events, attributes, segments and population, as definitions for the wire with the place they stand.
 //
 // Errors     INVALID_ARGUMENT CATALOG with file:line:column. Unknown keys come with the one that may have been meant; parts of the
 //            product that this version does not have are refused by name; an expression that YAML cut off is shown to be so.

@@ -57,6 +57,7 @@ void AddQuestionCommands(CLI::App* app, Context* context, Command* chosen);
 void AddSegmentCommands(CLI::App* app, Context* context, Command* chosen);
 void AddAdminCommands(CLI::App* app, Context* context, Command* chosen);
 void AddImportCommands(CLI::App* app, Context* context, Command* chosen);
+void AddWatchCommand(CLI::App* segment, Context* context, Command* chosen);
 void AddApplyCommand(CLI::App* app, Context* context, Command* chosen);
 
 // The catalog's time zone, for times typed without one.

@@ -283,6 +283,7 @@ void PutPlan(const v1::PlanNode& node, bool for_profile, int depth, JsonWriter* 
   json->BeginObject().Key("text").String(node.text()).Key("type").String(TypeName(FromWire(node.type(), 0)));
   if (for_profile) {
     json->Key("truth").Bool(node.truth()).Key("needed").String(node.needed()).Key("actual").Put(FromWire(node.actual()));
+    json->Key("valid_until_us").Time(node.valid_until_us());
   } else {
     json->Key("profile_count").Uint(node.profile_count()).Key("absent_count").Uint(node.absent_count());
     json->Key("blocks_read").Uint(node.blocks_read()).Key("blocks_pruned").Uint(node.blocks_pruned());
@@ -298,7 +299,8 @@ void PutPlan(const v1::PlanNode& node, bool for_profile, int depth, JsonWriter* 
 void AddPlanRows(const v1::PlanNode& node, bool for_profile, int depth, Table* table) {
   const std::string text = std::string(static_cast<size_t>(2 * depth), ' ') + node.text();
   if (for_profile) {
-    table->Add({text, node.truth() ? "yes" : "no", node.needed(), GroupText(FromWire(node.actual()))});
+    const std::string until = node.valid_until_us() == 0 ? "" : FormatTimestamp(Timestamp{node.valid_until_us()});
+    table->Add({text, node.truth() ? "yes" : "no", node.needed(), GroupText(FromWire(node.actual())), until});
   } else {
     table->Add({text, fmt::format("{}", node.profile_count()), fmt::format("{}", node.absent_count()), node.access(),
                 fmt::format("{}", node.blocks_read()), fmt::format("{}", node.blocks_pruned()),
@@ -314,7 +316,7 @@ Status PrintExplain(const Context& context, Client* client, const SelectionOptio
   request.set_profile(profile);
   KORREL_ASSIGN_OR_RETURN(const auto response, client->Explain(request));
   const bool for_profile = !profile.empty();
-  Table table(for_profile ? std::vector<std::string>{"part", "holds", "needed", "actual"}
+  Table table(for_profile ? std::vector<std::string>{"part", "holds", "needed", "actual", "until"}
                           : std::vector<std::string>{"part", "profiles", "absent", "access", "blocks read", "pruned", "µs"});
   AddPlanRows(response.plan(), for_profile, 0, &table);
   JsonWriter json;

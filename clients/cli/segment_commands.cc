@@ -1,4 +1,4 @@
-// Commands about segments: list, count, members, put.
+// Commands about segments: list, count, members, put; watch stands in watch_command.cc.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -169,7 +169,7 @@ int RunList(const Context& context) {
 }  // namespace
 
 void AddSegmentCommands(CLI::App* app, Context* context, Command* chosen) {
-  CLI::App* segment = AddCommand(app, "segment", "named segments: list, count, members, put");
+  CLI::App* segment = AddCommand(app, "segment", "named segments: list, count, members, put, watch");
   segment->require_subcommand(1);
 
   CLI::App* command = AddCommand(segment, "list", "all segments with their definitions");
@@ -208,6 +208,7 @@ void AddSegmentCommands(CLI::App* app, Context* context, Command* chosen) {
   command->add_option("--where", put->where, "expression instead of a file");
   command->add_option("--expires", put->expires, "when these members leave by themselves");
   command->callback([=] { *chosen = [=] { return RunPut(*context, *put); }; });
+  AddWatchCommand(segment, context, chosen);
 }
 
 }  // namespace korrel::cli

@@ -155,6 +155,9 @@ StatusOr<v1::DeleteDefinitionResponse> Client::DeleteDefinition(v1::DeleteDefini
   FillRequestId(&request);
   return Call(catalog_.get(), &v1::CatalogService::Stub::DeleteDefinition, request);
 }
+StatusOr<v1::PreviewDefinitionsResponse> Client::PreviewDefinitions(v1::PreviewDefinitionsRequest request) {
+  return Call(catalog_.get(), &v1::CatalogService::Stub::PreviewDefinitions, request);
+}
 StatusOr<v1::RetypeAttributeResponse> Client::RetypeAttribute(v1::RetypeAttributeRequest request) {
   FillRequestId(&request);
   return Call(catalog_.get(), &v1::CatalogService::Stub::RetypeAttribute, request);
@@ -184,6 +187,9 @@ StatusOr<v1::UpdateMembersResponse> Client::UpdateMembers(v1::UpdateMembersReque
 }
 std::unique_ptr<QueryReader> Client::Query(v1::QueryRequest request) {
   return std::make_unique<QueryReader>(segments_.get(), options_, std::move(request));
+}
+std::unique_ptr<WatchReader> Client::Watch(v1::WatchRequest request) {
+  return std::make_unique<WatchReader>(segments_.get(), std::move(request));
 }
 
 StatusOr<v1::StatusResponse> Client::ServerStatus() { return Call(admin_.get(), &v1::AdminService::Stub::Status, v1::StatusRequest()); }
@@ -229,6 +235,35 @@ StatusOr<bool> QueryReader::Next(v1::QueryResponse* response) {
     Start();  // with the same limit: the server counts it across resuming, and the token is bound to it
   }
   return false;
+}
+
+WatchReader::WatchReader(v1::SegmentService::Stub* stub, v1::WatchRequest request)
+    : stream_(stub->Watch(&context_, request)), positions_(request.after_positions()) {}
+
+WatchReader::~WatchReader() {
+  if (stream_ == nullptr) return;
+  Cancel();
+  v1::WatchResponse rest;
+  while (stream_->Read(&rest)) {
+  }
+  stream_->Finish();
+}
+
+void WatchReader::Cancel() {
+  cancelled_.store(true);
+  context_.TryCancel();
+}
+
+StatusOr<bool> WatchReader::Next(v1::WatchResponse* response) {
+  if (stream_ == nullptr) return false;
+  if (stream_->Read(response)) {
+    positions_ = response->positions();
+    return true;
+  }
+  const grpc::Status status = stream_->Finish();
+  stream_ = nullptr;
+  if (status.ok() || cancelled_.load()) return false;
+  return FromGrpc(status);
 }
 
 }  // namespace korrel

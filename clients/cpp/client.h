@@ -4,13 +4,14 @@
 // korrel::Status with reason, field and the place in an expression.
 //
 // Threads    Safe for any number of threads; calls do not wait for each other.
-// Lifetime   A QueryReader must not outlive its Client.
+// Lifetime   A QueryReader or WatchReader must not outlive its Client.
 // Errors     UNAVAILABLE is retried with the same request id, at most for `retry_for` and within the call's deadline; what is
 //            answered after that is unknown in its effect, and safe to repeat with the same request id.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -43,6 +44,7 @@ struct Projection {
 };
 
 class QueryReader;
+class WatchReader;
 
 class Client {
  public:
@@ -67,6 +69,7 @@ class Client {
   StatusOr<v1::GetDefinitionResponse> GetDefinition(v1::GetDefinitionRequest request);
   StatusOr<v1::ListDefinitionsResponse> ListDefinitions(v1::ListDefinitionsRequest request);
   StatusOr<v1::DeleteDefinitionResponse> DeleteDefinition(v1::DeleteDefinitionRequest request);
+  StatusOr<v1::PreviewDefinitionsResponse> PreviewDefinitions(v1::PreviewDefinitionsRequest request);
   StatusOr<v1::RetypeAttributeResponse> RetypeAttribute(v1::RetypeAttributeRequest request);
 
   StatusOr<v1::CountResponse> Count(v1::CountRequest request);
@@ -77,6 +80,7 @@ class Client {
   StatusOr<v1::SegmentsOfResponse> SegmentsOf(v1::SegmentsOfRequest request);
   StatusOr<v1::UpdateMembersResponse> UpdateMembers(v1::UpdateMembersRequest request);
   std::unique_ptr<QueryReader> Query(v1::QueryRequest request);
+  std::unique_ptr<WatchReader> Watch(v1::WatchRequest request);
 
   StatusOr<v1::StatusResponse> ServerStatus();
   StatusOr<v1::AdvanceClockResponse> AdvanceClock(v1::AdvanceClockRequest request);
@@ -123,6 +127,28 @@ class QueryReader {
   v1::Schema schema_;
   std::unique_ptr<grpc::ClientContext> context_;
   std::unique_ptr<grpc::ClientReader<v1::QueryResponse>> stream_;
+};
+
+// WatchReader reads the answer of Watch message by message. A broken stream is the caller's to take up again, from positions():
+// what it has done with the changes so far only it can know.
+//
+// Threads    One thread; Cancel from any.
+class WatchReader {
+ public:
+  WatchReader(v1::SegmentService::Stub* stub, v1::WatchRequest request);
+  ~WatchReader();
+
+  // The next message; waits for it. false: cancelled.
+  StatusOr<bool> Next(v1::WatchResponse* response);
+  void Cancel();
+  // Of the last message read; before the first those asked for.
+  const google::protobuf::RepeatedPtrField<v1::Position>& positions() const { return positions_; }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<v1::WatchResponse>> stream_;
+  google::protobuf::RepeatedPtrField<v1::Position> positions_;
+  std::atomic<bool> cancelled_{false};
 };
 
 }  // namespace korrel

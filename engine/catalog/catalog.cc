@@ -8,6 +8,8 @@
 #include "engine/catalog/catalog_growth.h"
 #include "engine/catalog/definition_compiler.h"
 #include "engine/core.h"
+#include "engine/live/fill_driver.h"
+#include "engine/live/population.h"
 
 namespace korrel {
 namespace {
@@ -15,7 +17,14 @@ namespace {
 CatalogRef EmptyCatalog() {
   auto catalog = std::make_shared<CatalogSnapshot>();
   catalog->schema = std::make_shared<Schema>();
+  catalog->live = LivePlan::Make(*catalog->schema, catalog->definitions, catalog->time_zone, nullptr);
   return catalog;
+}
+
+// Of a draft that was compiled: what shards keep current from it on.
+void PlanLive(CatalogDraft* draft) {
+  CatalogSnapshot& next = draft->next;
+  next.live = LivePlan::Make(*next.schema, next.definitions, next.time_zone, draft->base->live.get());
 }
 
 Status NotExact(std::string_view what, std::string_view name, Type from, Type to) {
@@ -61,6 +70,7 @@ CatalogRef Catalog::Current() const {
 }
 
 void Catalog::Publish(CatalogRef next) {
+  segment_names_.Note(*next);
   {
     std::lock_guard<std::mutex> hold(current_mutex_);
     current_.swap(next);
@@ -146,6 +156,7 @@ StatusOr<std::optional<Position>> Catalog::Commit(CatalogDraft* draft) {
   if (difference.empty) return std::optional<Position>();
   std::string record = EncodeMutation(difference.mutation);
   KORREL_ASSIGN_OR_RETURN(Log::Reservation reserved, core_->log->Reserve(record.size()));
+  if (difference.recompile) PlanLive(draft);
   std::optional<AllShards> all;
   if (difference.touches_data) {
     all.emplace(*core_);
@@ -165,6 +176,7 @@ Status Catalog::Apply(const CatalogMutation& mutation, Position position) {
   if (difference.recompile) {
     DefinitionErrors errors = CompileDefinitions(&draft.next, draft.schema.get());
     if (!errors.empty()) return errors.begin()->second;
+    PlanLive(&draft);
   }
   std::optional<AllShards> all;
   if (difference.touches_data) all.emplace(*core_);
@@ -180,10 +192,25 @@ Status Catalog::ApplyAndPublish(const CatalogMutation& mutation, CatalogDraft* d
   if (touches_data) {
     ++next.layout;
     ApplyData(mutation.data);
-    for (const auto& shard : core_->shards) shard->applied = position;
   }
-  Publish(std::make_shared<const CatalogSnapshot>(std::move(next)));
+  auto published = std::make_shared<const CatalogSnapshot>(std::move(next));
+  for (size_t i = 0; touches_data && i < core_->shards.size(); ++i) {
+    Shard& shard = *core_->shards[i];
+    shard.Adopt(*published);  // before anybody looks for a column that is gone
+    shard.applied = position;
+    shard.NoteDue();
+  }
+  if (touches_data) core_->population->Adopt(*published);
+  Publish(published);
+  if (core_->fill_driver) core_->fill_driver->Wake();
   return absl::OkStatus();
+}
+
+CatalogRef Catalog::ForgetDropped(const CatalogRef& base) {
+  auto next = std::make_shared<CatalogSnapshot>(*base);
+  next->live = LivePlan::Make(*next->schema, next->definitions, next->time_zone, base->live.get(), true);
+  Publish(next);
+  return next;
 }
 
 void Catalog::ApplyData(const std::vector<DataAction>& actions) {

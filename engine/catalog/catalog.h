@@ -32,6 +32,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "engine/catalog/catalog_snapshot.h"
+#include "engine/catalog/segment_names.h"
 #include "engine/mutation.h"
 
 namespace korrel {
@@ -87,6 +88,7 @@ class Catalog {
   explicit Catalog(Core* core);
 
   CatalogRef Current() const;
+  const SegmentNames& segment_names() const { return segment_names_; }
 
   // Makes what the items need, in their order, each item wholly or not at all. What could not be made is missing from the snapshot
   // afterwards, or still of its old type: who looks again finds out why. Widenings are reported in `notes`.
@@ -106,6 +108,10 @@ class Catalog {
   // changes nothing. Errors: kFailedPrecondition IN_USE for must_be_empty; kInvalidArgument TYPE_CLASH where a stored value does not
   // fit a wider type; kResourceExhausted QUEUE. Nothing changed then.
   StatusOr<std::optional<Position>> Commit(CatalogDraft* draft);
+
+  // Inside Exclusively, with `base` the newest snapshot and all of it filled in all shards: publishes it again without the segments
+  // that were dropped, and returns it. No change for anybody else: nothing is logged.
+  CatalogRef ForgetDropped(const CatalogRef& base);
 
   // Replay: applies a mutation of the log.
   Status Apply(const CatalogMutation& mutation, Position position);
@@ -129,6 +135,7 @@ class Catalog {
     Row row;
   };
   std::map<std::pair<uint32_t, std::string>, Witness> refused_;  // by attribute and type name
+  SegmentNames segment_names_;                                   // of every snapshot published so far
   mutable std::mutex current_mutex_;                             // held for a pointer copy only
   CatalogRef current_ ABSL_GUARDED_BY(current_mutex_);
 };

@@ -68,6 +68,15 @@ void DefinitionsDifference(const CatalogSnapshot& base, const CatalogSnapshot& n
   }
 }
 
+// The column of a computed attribute that is computed no more, or of another type: its values were worked out and are again.
+void AddComputedColumns(const Schema& base, const Schema& next, std::vector<DataAction>* data) {
+  for (const AttributeSchema& before : base.attributes) {
+    const AttributeSchema& after = next.attributes[before.id.value];
+    if (!before.computed || (after.computed && after.type == before.type)) continue;
+    data->push_back({DataAction::Kind::kDropColumn, before.id.value, {}});
+  }
+}
+
 Status OutOfSequence(std::string_view what) {
   return MakeError(absl::StatusCode::kDataLoss, "RECORD", "", std::string(what) + " does not follow the catalog before it");
 }
@@ -138,7 +147,14 @@ bool SameDeclaration(const Definition& a, const Definition& b) {
          SameLists(a.event.properties, b.event.properties) && a.event.retention_us == b.event.retention_us &&
          a.event.max_events == b.event.max_events && a.event.description == b.event.description &&
          a.segment.expression == b.segment.expression && a.segment.is_static == b.segment.is_static &&
-         a.segment.description == b.segment.description;
+         a.segment.description == b.segment.description && a.population.expression == b.population.expression &&
+         a.population.every_us == b.population.every_us && a.population.description == b.population.description;
+}
+
+// What figures there are is known in all shards at once, as what they say is.
+bool TouchesFigures(const CatalogMutation& mutation) {
+  const auto is_figure = [](const std::string& name) { return name.starts_with("population/"); };
+  return std::ranges::any_of(mutation.removed, is_figure) || std::ranges::any_of(mutation.definitions, is_figure, &Definition::name);
 }
 
 CatalogDifference DifferenceOf(const CatalogDraft& draft, int64_t now_us) {
@@ -149,10 +165,11 @@ CatalogDifference DifferenceOf(const CatalogDraft& draft, int64_t now_us) {
   DefinitionsDifference(*draft.base, draft.next, &mutation);
   if (draft.next.time_zone != draft.base->time_zone) mutation.time_zone = draft.next.time_zone;
   mutation.data = draft.data;
+  AddComputedColumns(*draft.base->schema, *draft.schema, &mutation.data);
   bool defines = !mutation.definitions.empty() || !mutation.removed.empty() || mutation.time_zone;
   mutation.revision = draft.base->revision + (defines ? 1 : 0);
   difference.recompile |= defines;
-  difference.touches_data |= !mutation.data.empty();
+  difference.touches_data |= !mutation.data.empty() || TouchesFigures(mutation);
   difference.empty = !defines && !difference.touches_data && mutation.attributes.empty() && mutation.event_types.empty() &&
                      mutation.identifier_types.empty() && mutation.sources.empty();
   return difference;

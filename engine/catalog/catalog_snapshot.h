@@ -10,6 +10,8 @@
 
 #include "engine/database.h"
 #include "index/expression/expression.h"
+#include "index/expression/quantile.h"
+#include "index/live/live_plan.h"
 #include "storage/schema.h"
 
 namespace korrel {
@@ -18,6 +20,8 @@ struct CatalogSnapshot {
   SchemaRef schema;
   NamedDefinitions definitions;                             // compiled: computed attributes, segments
   std::map<std::string, Definition, std::less<>> declared;  // by full name, as given
+  std::map<std::string, Quantile, std::less<>> population;  // compiled: what figures about everybody are defined by
+  LivePlanRef live;                                         // what is kept current of them; never null in a published snapshot
   std::string time_zone = "UTC";
   uint64_t revision = 0;       // grows with every applied change of definitions
   uint64_t layout = 0;         // grows with every change that a write prepared before it must not miss: types, drops, retention

@@ -10,6 +10,7 @@ namespace korrel {
 namespace {
 
 const std::string& ExpressionOf(const Definition& definition) {
+  if (definition.kind == DefinitionKind::kPopulation) return definition.population.expression;
   return definition.kind == DefinitionKind::kSegment ? definition.segment.expression : definition.attribute.expression;
 }
 
@@ -28,7 +29,9 @@ std::string WayRound(const std::vector<std::string_view>& circle, size_t start) 
 Status CycleError(const std::vector<std::string_view>& circle, size_t member) {
   ExpressionError error;
   error.reason = "CYCLE";
-  const char* kind = circle[member].starts_with("segments/") ? "segment" : "attribute";
+  const char* kind = circle[member].starts_with("segments/")     ? "segment"
+                     : circle[member].starts_with("population/") ? "figure"
+                                                                 : "attribute";
   error.message = fmt::format("{} '{}' uses itself: {}", kind, BareName(circle[member]), WayRound(circle, member));
   error.rendered = error.message;
   return ToStatus(error);
@@ -38,6 +41,12 @@ Status UsesRefused(const std::string& name, const std::string& used) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "DEFINITION", "", fmt::format("{} uses {}, which is refused", name, used));
 }
 
+MentionedNames MentionedIn(const Definition& definition) {
+  if (definition.kind == DefinitionKind::kPopulation) return NamesInQuantile(definition.population.expression);
+  StatusOr<NodeRef> tree = ParseExpression(ExpressionOf(definition));
+  return tree.ok() ? NamesIn(**tree) : MentionedNames();
+}
+
 // Definitions as a graph: who has to be compiled before whom.
 class DependencyOrder {
  public:
@@ -45,7 +54,7 @@ class DependencyOrder {
     for (const auto& [name, definition] : catalog.declared) {
       if (!ExpressionOf(definition).empty()) uses_[name];
     }
-    for (auto& [name, uses] : uses_) uses = UsesIn(ExpressionOf(catalog.declared.find(name)->second));
+    for (auto& [name, uses] : uses_) uses = UsesIn(catalog.declared.find(name)->second);
   }
 
   // Every definition that is in no cycle and uses none that is, dependencies first; equals by name.
@@ -93,13 +102,12 @@ class DependencyOrder {
 
  private:
   // Names that are definitions with an expression. A text that cannot be parsed uses nothing; compiling says what is wrong.
-  std::vector<std::string> UsesIn(const std::string& text) const {
+  std::vector<std::string> UsesIn(const Definition& definition) const {
     std::vector<std::string> result;
-    StatusOr<NodeRef> tree = ParseExpression(text);
-    if (!tree.ok()) return result;
-    MentionedNames names = NamesIn(**tree);
+    const MentionedNames names = MentionedIn(definition);
     for (const std::string& name : names.attributes) result.push_back("attributes/" + name);
     for (const std::string& name : names.segments) result.push_back("segments/" + name);
+    for (const std::string& name : names.population) result.push_back("population/" + name);
     std::sort(result.begin(), result.end());
     result.erase(std::unique(result.begin(), result.end()), result.end());
     std::erase_if(result, [this](const std::string& name) { return !uses_.contains(name); });
@@ -146,6 +154,16 @@ Status CompileAttribute(const Definition& definition, const CompileOptions& opti
   return absl::OkStatus();
 }
 
+// A figure is worked out at one instant, as the answer to a question is.
+Status CompileFigure(const Definition& definition, CompileOptions options, CatalogSnapshot* catalog) {
+  options.place = ExpressionPlace::kQuestion;
+  KORREL_ASSIGN_OR_RETURN(Quantile quantile, CompileQuantile(definition.population.expression, options));
+  const std::string name(BareName(definition.name));
+  catalog->definitions.population[name] = quantile.of->type();
+  catalog->population[name] = std::move(quantile);
+  return absl::OkStatus();
+}
+
 Status CompileOne(const Definition& definition, CatalogSnapshot* catalog, Schema* schema) {
   CompileOptions options;
   options.schema = schema;
@@ -155,6 +173,7 @@ Status CompileOne(const Definition& definition, CatalogSnapshot* catalog, Schema
     options.place = ExpressionPlace::kAttributeDefinition;
     return CompileAttribute(definition, options, catalog, schema);
   }
+  if (definition.kind == DefinitionKind::kPopulation) return CompileFigure(definition, options, catalog);
   options.place = ExpressionPlace::kLiveSegment;
   options.must_be_condition = true;
   KORREL_ASSIGN_OR_RETURN(catalog->definitions.segments.find(BareName(definition.name))->second.expression,
@@ -170,6 +189,7 @@ std::string_view BareName(std::string_view full_name) { return full_name.substr(
 DefinitionErrors CompileDefinitions(CatalogSnapshot* catalog, Schema* schema) {
   NamedDefinitions all = std::move(catalog->definitions);
   catalog->definitions = {};
+  catalog->population = {};
   for (auto& [name, segment] : all.segments) {
     if (segment.is_static) catalog->definitions.segments[name] = segment;
   }
@@ -205,6 +225,10 @@ const Expression* CompiledExpression(const CatalogSnapshot& catalog, std::string
   if (full_name.starts_with("segments/")) {
     auto it = catalog.definitions.segments.find(BareName(full_name));
     return it == catalog.definitions.segments.end() ? nullptr : it->second.expression.get();
+  }
+  if (full_name.starts_with("population/")) {
+    auto it = catalog.population.find(BareName(full_name));
+    return it == catalog.population.end() ? nullptr : it->second.of.get();
   }
   return nullptr;
 }

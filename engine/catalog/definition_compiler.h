@@ -22,7 +22,7 @@ DefinitionErrors CompileDefinitions(CatalogSnapshot* catalog, Schema* schema);
 // By full name: the definitions that use it directly, sorted.
 std::map<std::string, std::vector<std::string>> UsersOf(const CatalogSnapshot& catalog);
 
-// The compiled expression of "attributes/x" or "segments/y"; nullptr: none.
+// The compiled expression of "attributes/x" or "segments/y", the value that "population/z" orders; nullptr: none.
 const Expression* CompiledExpression(const CatalogSnapshot& catalog, std::string_view full_name);
 
 // "attributes/x" → "x". The part behind the first slash; a name may itself hold slashes.

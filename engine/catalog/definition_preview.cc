@@ -45,7 +45,7 @@ class Preview {
       bits_[i].fill(0);
       if (!sides_[i].plan) continue;
       WorkMeter meter(kTurnWorkUnits / 2);
-      Evaluator evaluator(*sides_[i].plan, {&shard.table, &shard.index, sides_[i].schema, now_us}, &meter);
+      Evaluator evaluator(*sides_[i].plan, {&shard.table, &shard.index, sides_[i].schema, now_us, nullptr, shard.population.get()}, &meter);
       if (evaluator.PlanIsStale()) return std::nullopt;
       end = std::min(end, evaluator.Match(block, row, bits_[i].data(), nullptr));
       *work += meter.used();

@@ -18,7 +18,17 @@ constexpr size_t kDescriptionBytesMax = 4 * 1024;
 Status FieldError(std::string_view field, std::string_view message) { return InvalidArgument("FIELD", field, message); }
 
 std::string_view ParentOf(DefinitionKind kind) {
-  return kind == DefinitionKind::kAttribute ? "attributes" : kind == DefinitionKind::kEvent ? "events" : "segments";
+  switch (kind) {
+    case DefinitionKind::kAttribute:
+      return "attributes";
+    case DefinitionKind::kEvent:
+      return "events";
+    case DefinitionKind::kPopulation:
+      return "population";
+    case DefinitionKind::kSegment:
+      break;
+  }
+  return "segments";
 }
 
 bool IsStorable(Type type) { return type.kind != ValueKind::kNone && type.kind != ValueKind::kDuration && type.scale <= 18; }
@@ -69,6 +79,15 @@ Status CheckSegment(const SegmentDefinition& segment) {
     return FieldError("expression", "a segment is either an expression or static, a list");
   }
   return absl::OkStatus();
+}
+
+Status CheckPopulation(const PopulationDefinition& population) {
+  KORREL_RETURN_IF_ERROR(CheckText(population.description, "description"));
+  if (population.expression.empty()) return FieldError("expression", "a figure needs an expression, as in quantile(spend_90d, 0.9)");
+  if (population.expression.size() > kExpressionBytesMax) return FieldError("expression", "the expression is longer than 64 KiB");
+  constexpr int64_t kSecondUs = 1'000'000;
+  if (population.every_us >= kSecondUs && population.every_us <= kDurationMaxUs) return absl::OkStatus();
+  return FieldError("every_us", "a figure is published every second up to every 100 years; write every: 1h");
 }
 
 Status Clash(std::string_view what, std::string_view name, Type from, Type to) {
@@ -244,7 +263,7 @@ Status CheckDefinition(const Definition& definition) {
     return FieldError("name", fmt::format("'{}' is not the name of one of the {}: {}/…", definition.name, parent, parent));
   }
   std::string_view bare = BareName(definition.name);
-  KORREL_RETURN_IF_ERROR(CheckName(bare, parent.substr(0, parent.size() - 1)));
+  KORREL_RETURN_IF_ERROR(CheckName(bare, parent == "population" ? "figure" : parent.substr(0, parent.size() - 1)));
   switch (definition.kind) {
     case DefinitionKind::kAttribute:
       return CheckAttribute(definition.attribute);
@@ -252,6 +271,8 @@ Status CheckDefinition(const Definition& definition) {
       return CheckEvent(bare, definition.event);
     case DefinitionKind::kSegment:
       return CheckSegment(definition.segment);
+    case DefinitionKind::kPopulation:
+      return CheckPopulation(definition.population);
   }
   return FieldError("kind", "unknown kind of definition");
 }
@@ -268,6 +289,8 @@ Status StageDefinition(const Core& core, const Definition& definition, CatalogDr
       break;
     case DefinitionKind::kSegment:
       StageSegment(definition, draft);
+      break;
+    case DefinitionKind::kPopulation:
       break;
   }
   Definition& put = draft->next.declared[definition.name];

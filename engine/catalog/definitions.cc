@@ -23,6 +23,11 @@ Definition Described(const CatalogSnapshot& catalog, const Users& users, Definit
     const AttributeSchema* attribute = catalog.schema->FindAttribute(BareName(definition.name));
     if (attribute) definition.result_type = attribute->type;
   }
+  if (auto figure = catalog.population.find(BareName(definition.name));
+      definition.kind == DefinitionKind::kPopulation && figure != catalog.population.end()) {
+    definition.normal_form = figure->second.normal_form();
+    definition.result_type = figure->second.of->type();
+  }
   auto used_by = users.find(definition.name);
   if (used_by != users.end()) definition.used_by = used_by->second;
   return definition;
@@ -256,8 +261,8 @@ StatusOr<Definition> DescribeDefinition(const CatalogSnapshot& catalog, std::str
 
 StatusOr<Database::DefinitionPage> ListDefinitionsOf(const CatalogSnapshot& catalog, std::string_view parent, int32_t page_size,
                                                      std::string_view page_token) {
-  if (!parent.empty() && parent != "attributes" && parent != "events" && parent != "segments") {
-    return InvalidArgument("FIELD", "parent", "the parent is attributes, events, segments or empty");
+  if (!parent.empty() && parent != "attributes" && parent != "events" && parent != "segments" && parent != "population") {
+    return InvalidArgument("FIELD", "parent", "the parent is attributes, events, segments, population or empty");
   }
   if (page_size < 0) return InvalidArgument("FIELD", "page_size", "a page has at least one definition");
   size_t size = page_size == 0 ? 100 : std::min(page_size, 1'000);

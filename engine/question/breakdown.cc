@@ -186,7 +186,7 @@ std::optional<AttributeId> CodesOf(const std::vector<PlanRef>& by) {
   return root.attribute;
 }
 
-StatusOr<BreakdownQuestion> CompileBreakdown(const CatalogRef& catalog, const BreakdownRequest& request) {
+StatusOr<BreakdownQuestion> CompileBreakdown(Core& core, const CatalogRef& catalog, const BreakdownRequest& request) {
   BreakdownQuestion question;
   KORREL_ASSIGN_OR_RETURN(question.by, CompileFields(*catalog, request.by, request.selection, "by"));
   for (const PlanRef& plan : question.by) {
@@ -196,7 +196,7 @@ StatusOr<BreakdownQuestion> CompileBreakdown(const CatalogRef& catalog, const Br
   question.by_code = CodesOf(question.by);
   if (!question.by_code) question.read = question.by;
   KORREL_RETURN_IF_ERROR(CompileMeasures(*catalog, request, &question));
-  KORREL_ASSIGN_OR_RETURN(question.compiled, CompileQuestion(catalog, request.selection, question.read));
+  KORREL_ASSIGN_OR_RETURN(question.compiled, CompileQuestion(core, catalog, request.selection, question.read));
   return question;
 }
 
@@ -237,7 +237,7 @@ StatusOr<BreakdownAnswer> AnswerBreakdown(Core& core, const BreakdownRequest& re
   return UntilFresh<BreakdownAnswer>(
       core,
       [&](const CatalogRef& catalog) -> StatusOr<std::optional<BreakdownAnswer>> {
-        KORREL_ASSIGN_OR_RETURN(const BreakdownQuestion question, CompileBreakdown(catalog, request));
+        KORREL_ASSIGN_OR_RETURN(const BreakdownQuestion question, CompileBreakdown(core, catalog, request));
         auto scans = MakeScans<BreakdownScan>(core, [&](size_t shard) { return std::make_unique<BreakdownScan>(core, shard, question); });
         if (IsCut(RunScans(core, request.selection.read.deadline_ns, scans))) return std::nullopt;
         BreakdownAnswer answer{context};

@@ -77,8 +77,9 @@ StatusOr<ExplainAnswer> AnswerExplain(Core& core, const Selection& selection, st
   return UntilFresh<ExplainAnswer>(
       core,
       [&](const CatalogRef& catalog) -> StatusOr<std::optional<ExplainAnswer>> {
-        KORREL_ASSIGN_OR_RETURN(const CompiledQuestion question, CompileQuestion(catalog, selection, {}));
+        KORREL_ASSIGN_OR_RETURN(const CompiledQuestion question, CompileQuestion(core, catalog, selection, {}));
         context.normal_form = question.plan->expression().normal_form();
+        context.filling = question.filling;
         if (profile.empty()) return ExplainEverybody(core, question, context, selection);
         KORREL_ASSIGN_OR_RETURN(const std::optional<ProfileId> id, core.Resolve(profile, "profile"));
         if (!id) return ProfileNotFound(profile, "profile");

@@ -41,7 +41,7 @@ class OrderedStream final : public QueryStream {
   // nullopt: a plan was stale, or the deadline has passed. The fields' types were told already, so they must not change any more.
   StatusOr<std::optional<Rows>> Run(const CatalogRef& catalog) {
     if (catalog != query_.compiled.catalog) {
-      KORREL_ASSIGN_OR_RETURN(CompiledQuery again, CompileQuery(catalog, request_));
+      KORREL_ASSIGN_OR_RETURN(CompiledQuery again, CompileQuery(core_, catalog, request_));
       for (size_t i = 0; i < again.schema.size(); ++i) {
         if (again.schema[i].type != query_.schema[i].type) return ResumeChanged();
       }

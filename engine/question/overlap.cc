@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "engine/live/filling.h"
 #include "engine/question/question_run.h"
 #include "engine/question/questions.h"
 #include "index/kernel.h"
@@ -16,6 +17,7 @@ struct OverlapQuestion {
   CatalogRef catalog;
   std::vector<PlanRef> plans;
   std::vector<EventTypeId> event_types;
+  std::vector<std::string> filling;
 };
 
 // One shard. The lock is held for judging only; pairs are counted on the bits that were kept, when it is given back.
@@ -125,14 +127,17 @@ class OverlapScan {
   bool judged_ = false;
 };
 
-StatusOr<OverlapQuestion> CompileOverlap(const CatalogRef& catalog, std::span<const Selection> selections) {
+StatusOr<OverlapQuestion> CompileOverlap(Core& core, const CatalogRef& catalog, std::span<const Selection> selections) {
   OverlapQuestion question;
   question.catalog = catalog;
+  Filling filling(core, catalog);
   for (size_t i = 0; i < selections.size(); ++i) {
     KORREL_ASSIGN_OR_RETURN(PlanRef plan, CompileSelection(*catalog, selections[i], fmt::format("selections[{}]", i)));
     AddEventTypes(plan->expression(), *catalog->schema, &question.event_types);
+    filling.AddUsed(plan->expression());
     question.plans.push_back(std::move(plan));
   }
+  question.filling = std::move(filling).Names();
   return question;
 }
 
@@ -153,6 +158,7 @@ OverlapAnswer AnswerOf(const AnswerContext& context, const OverlapQuestion& ques
                        const std::vector<std::unique_ptr<OverlapScan>>& scans) {
   const size_t n = question.plans.size();
   OverlapAnswer answer{context};
+  answer.filling = question.filling;
   answer.counts.resize(n * n);
   int64_t now_us = INT64_MAX;
   for (const auto& scan : scans) {
@@ -185,7 +191,7 @@ StatusOr<OverlapAnswer> AnswerOverlap(Core& core, std::span<const Selection> sel
   return UntilFresh<OverlapAnswer>(
       core,
       [&](const CatalogRef& catalog) -> StatusOr<std::optional<OverlapAnswer>> {
-        KORREL_ASSIGN_OR_RETURN(const OverlapQuestion question, CompileOverlap(catalog, selections));
+        KORREL_ASSIGN_OR_RETURN(const OverlapQuestion question, CompileOverlap(core, catalog, selections));
         auto scans = MakeScans<OverlapScan>(core, [&](size_t shard) { return std::make_unique<OverlapScan>(core, shard, question); });
         if (IsCut(RunScans(core, deadline_ns, scans))) return std::nullopt;
         return AnswerOf(context, question, scans);

@@ -66,13 +66,13 @@ uint64_t RequestHash(const QueryRequest& request) {
   return hash.Sum64();
 }
 
-StatusOr<CompiledQuery> CompileQuery(const CatalogRef& catalog, const QueryRequest& request) {
+StatusOr<CompiledQuery> CompileQuery(Core& core, const CatalogRef& catalog, const QueryRequest& request) {
   CompiledQuery query;
   KORREL_RETURN_IF_ERROR(CompileColumns(catalog, request, &query));
   KORREL_RETURN_IF_ERROR(CompileOrder(*catalog, request, &query));
   std::vector<PlanRef> read = query.fields;
   read.insert(read.end(), query.order.begin(), query.order.end());
-  KORREL_ASSIGN_OR_RETURN(query.compiled, CompileQuestion(catalog, request.selection, read));
+  KORREL_ASSIGN_OR_RETURN(query.compiled, CompileQuestion(core, catalog, request.selection, read));
   query.meaning = MeaningOf(query);
   return query;
 }
@@ -80,7 +80,7 @@ StatusOr<CompiledQuery> CompileQuery(const CatalogRef& catalog, const QueryReque
 StatusOr<std::unique_ptr<QueryStream>> AnswerQuery(Core& core, QueryRequest request) {
   KORREL_RETURN_IF_ERROR(CheckQuery(request));
   KORREL_ASSIGN_OR_RETURN(const AnswerContext context, BeginAnswer(core, request.selection.read));
-  KORREL_ASSIGN_OR_RETURN(CompiledQuery query, CompileQuery(core.CurrentCatalog(), request));
+  KORREL_ASSIGN_OR_RETURN(CompiledQuery query, CompileQuery(core, core.CurrentCatalog(), request));
   if (!query.order.empty()) return MakeOrderedStream(core, std::move(request), std::move(query), context);
   return MakeRowStream(core, std::move(request), std::move(query), context);
 }

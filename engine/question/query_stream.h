@@ -26,7 +26,7 @@ struct CompiledQuery {
   std::vector<FieldSchema> schema;
   uint64_t meaning = 0;  // see ResumeToken
 };
-StatusOr<CompiledQuery> CompileQuery(const CatalogRef& catalog, const QueryRequest& request);
+StatusOr<CompiledQuery> CompileQuery(Core& core, const CatalogRef& catalog, const QueryRequest& request);
 // Hash of the request as written, but for its resume token.
 uint64_t RequestHash(const QueryRequest& request);
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/live/filling.h"
+
 namespace korrel {
 
 StatusOr<AnswerContext> BeginAnswer(Core& core, const ReadOptions& read) {
@@ -13,12 +15,17 @@ StatusOr<AnswerContext> BeginAnswer(Core& core, const ReadOptions& read) {
   return context;
 }
 
-StatusOr<CompiledQuestion> CompileQuestion(const CatalogRef& catalog, const Selection& selection, const std::vector<PlanRef>& fields) {
+StatusOr<CompiledQuestion> CompileQuestion(Core& core, const CatalogRef& catalog, const Selection& selection,
+                                           const std::vector<PlanRef>& fields) {
   CompiledQuestion question;
   question.catalog = catalog;
   KORREL_ASSIGN_OR_RETURN(question.plan, CompileSelection(*catalog, selection, "selection"));
   AddEventTypes(question.plan->expression(), *catalog->schema, &question.event_types);
   for (const PlanRef& field : fields) AddEventTypes(field->expression(), *catalog->schema, &question.event_types);
+  Filling filling(core, catalog);
+  filling.AddUsed(question.plan->expression());
+  for (const PlanRef& field : fields) filling.AddUsed(field->expression());
+  question.filling = std::move(filling).Names();
   return question;
 }
 

@@ -16,7 +16,8 @@ namespace korrel {
 StatusOr<AnswerContext> BeginAnswer(Core& core, const ReadOptions& read);
 
 // The selection compiled, with the event types it and `fields` read.
-StatusOr<CompiledQuestion> CompileQuestion(const CatalogRef& catalog, const Selection& selection, const std::vector<PlanRef>& fields);
+StatusOr<CompiledQuestion> CompileQuestion(Core& core, const CatalogRef& catalog, const Selection& selection,
+                                           const std::vector<PlanRef>& fields);
 
 // kNotFound PROFILE.
 Status ProfileNotFound(std::string_view profile, std::string_view field);
@@ -52,6 +53,7 @@ uint64_t SumScans(const std::vector<std::unique_ptr<Scan>>& scans, const Compile
   }
   if (now_us != INT64_MAX) context->now_us = now_us;
   context->normal_form = question.plan->expression().normal_form();
+  context->filling = question.filling;
   return matches;
 }
 

@@ -33,7 +33,7 @@ StatusOr<CountAnswer> AnswerCount(Core& core, const Selection& selection) {
   return UntilFresh<CountAnswer>(
       core,
       [&](const CatalogRef& catalog) -> StatusOr<std::optional<CountAnswer>> {
-        KORREL_ASSIGN_OR_RETURN(const CompiledQuestion question, CompileQuestion(catalog, selection, {}));
+        KORREL_ASSIGN_OR_RETURN(const CompiledQuestion question, CompileQuestion(core, catalog, selection, {}));
         auto scans = MakeScans<CountScan>(core, [&](size_t shard) { return std::make_unique<CountScan>(core, shard, question); });
         if (IsCut(RunScans(core, selection.read.deadline_ns, scans))) return std::nullopt;
         CountAnswer answer{context};
@@ -49,7 +49,7 @@ StatusOr<std::vector<ProfileId>> MatchingProfiles(Core& core, const Selection& s
   return UntilFresh<Ids>(
       core,
       [&](const CatalogRef& catalog) -> StatusOr<std::optional<Ids>> {
-        KORREL_ASSIGN_OR_RETURN(const CompiledQuestion question, CompileQuestion(catalog, selection, {}));
+        KORREL_ASSIGN_OR_RETURN(const CompiledQuestion question, CompileQuestion(core, catalog, selection, {}));
         auto scans = MakeScans<IdScan>(core, [&](size_t shard) { return std::make_unique<IdScan>(core, shard, question); });
         if (IsCut(RunScans(core, selection.read.deadline_ns, scans))) return std::nullopt;
         Ids ids;

@@ -61,6 +61,7 @@ class RowStream final : public QueryStream {
         identifiers_(IdentifierFilter::Make(request_.identifier_types)),
         builder_(query_.schema, identifiers_.has_value()) {
     context_.normal_form = query_.compiled.plan->expression().normal_form();
+    context_.filling = query_.compiled.filling;
     begun_revision_ = query_.compiled.catalog->revision;
   }
 
@@ -131,7 +132,7 @@ class RowStream final : public QueryStream {
     if (++stale_turns_ > kStaleTurnsMax) return ResumeChanged("types kept changing while the query ran; ask again");
     if (stale_turns_ > 1) std::this_thread::sleep_for(std::chrono::milliseconds(stale_turns_ < 5 ? 1 << stale_turns_ : 16));
     scan_.reset();  // it refers to the old plans
-    auto again = CompileQuery(core_.CurrentCatalog(), request_);
+    auto again = CompileQuery(core_, core_.CurrentCatalog(), request_);
     const bool nothing_sent = sent_ == 0 && builder_.size() == 0;
     if (!again.ok() || again->compiled.catalog->revision != begun_revision_ || (again->meaning != query_.meaning && !nothing_sent)) {
       return ResumeChanged("definitions or types changed while the query ran; ask from the beginning");

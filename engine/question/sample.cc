@@ -35,7 +35,7 @@ StatusOr<SampleAnswer> AnswerSample(Core& core, const SampleRequest& request) {
       [&](const CatalogRef& catalog) -> StatusOr<std::optional<SampleAnswer>> {
         RankedQuestion question;
         KORREL_ASSIGN_OR_RETURN(question.fields, CompileFields(*catalog, request.select, request.selection, "select"));
-        KORREL_ASSIGN_OR_RETURN(question.compiled, CompileQuestion(catalog, request.selection, question.fields));
+        KORREL_ASSIGN_OR_RETURN(question.compiled, CompileQuestion(core, catalog, request.selection, question.fields));
         question.seed = request.seed;
         question.identifiers = IdentifierFilter::Make(request.identifier_types);
         TopRows top(request.size);

@@ -37,7 +37,10 @@ class EventTypeWalk {
     if (!node || !seen_.insert(node.get()).second) return;
     if (node->op == Op::kAggregate) AddTypeOf(*node);
     for (const NodeRef& input : node->inputs) Visit(input);
-    for (const SequenceStep& step : node->steps) Visit(step.where);
+    for (const SequenceStep& step : node->steps) {
+      AddTypeOf(step);
+      Visit(step.where);
+    }
     Visit(node->where);
     Visit(node->window.zone);
     Visit(node->zone);
@@ -45,10 +48,12 @@ class EventTypeWalk {
   }
 
  private:
-  void AddTypeOf(const Node& node) {
-    if (node.unknown) return;
-    if (node.event_type) {
-      types_->push_back(*node.event_type);
+  // Of an aggregate, or a step of a sequence.
+  template <class Reader>
+  void AddTypeOf(const Reader& reader) {
+    if (reader.unknown) return;
+    if (reader.event_type) {
+      types_->push_back(*reader.event_type);
     } else {
       for (const EventTypeSchema& type : schema_.event_types) types_->push_back(type.id);
     }
@@ -76,7 +81,7 @@ StatusOr<PlanRef> CompileSelection(const CatalogSnapshot& catalog, const Selecti
   options.must_be_condition = true;
   auto expression = Expression::Compile(selection.expression, options);
   if (!expression.ok()) return WithField(expression.status(), fmt::format("{}.expression", field));
-  return Plan::Make(std::move(*expression));
+  return Plan::Make(std::move(*expression), catalog.live.get());
 }
 
 StatusOr<PlanRef> CompileFieldOfAnyType(const CatalogSnapshot& catalog, const FieldText& text) {
@@ -84,7 +89,7 @@ StatusOr<PlanRef> CompileFieldOfAnyType(const CatalogSnapshot& catalog, const Fi
   const CompileOptions options = OptionsFor(catalog, text.parameters, text.allow_unknown_names);
   auto expression = Expression::Compile(is_attribute ? Quoted(text.text) : std::string(text.text), options);
   if (!expression.ok()) return WithField(expression.status(), text.field);
-  return Plan::Make(std::move(*expression));
+  return Plan::Make(std::move(*expression), catalog.live.get());
 }
 
 StatusOr<PlanRef> CompileField(const CatalogSnapshot& catalog, const FieldText& text) {

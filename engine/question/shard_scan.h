@@ -24,6 +24,7 @@ struct CompiledQuestion {
   CatalogRef catalog;
   PlanRef plan;                          // the condition
   std::vector<EventTypeId> event_types;  // read by the question, for truncated_count
+  std::vector<std::string> filling;      // definitions it uses that are not filled yet
 };
 
 class ShardScan {

@@ -18,9 +18,9 @@ class ReadPlanCache {
   using PlanByExpression = std::unordered_map<const Expression*, PlanRef>;
 
   // Definitions are shared between snapshots as long as they stay the same; so are their plans.
-  PlanByExpression Known() const {
+  PlanByExpression Known(const LivePlanRef& live) const {
     PlanByExpression known;
-    if (!current_) return known;
+    if (!current_ || current_->catalog->live != live) return known;  // what is kept stands in the plans
     for (const auto& computed : current_->computed) known.emplace(&computed.plan->expression(), computed.plan);
     for (const auto& segment : current_->segments) {
       if (segment.plan) known.emplace(&segment.plan->expression(), segment.plan);
@@ -29,10 +29,10 @@ class ReadPlanCache {
   }
 
   ReadPlansRef Make(const CatalogRef& catalog) const {
-    const PlanByExpression known = Known();
+    const PlanByExpression known = Known(catalog->live);
     auto plan_of = [&](const ExpressionRef& expression) {
       auto it = known.find(expression.get());
-      return it != known.end() ? it->second : Plan::Make(expression);
+      return it != known.end() ? it->second : Plan::Make(expression, catalog->live.get());
     };
     auto plans = std::make_shared<ReadPlans>();
     plans->catalog = catalog;

@@ -28,7 +28,13 @@ struct Wanted {
 class ProfileReader {
  public:
   ProfileReader(const Turn& turn, const ReadPlans& plans, Row row, WorkMeter* meter)
-      : view_(turn.view()), table_(turn.table()), schema_(*turn.view().schema), plans_(plans), row_(row), meter_(meter) {}
+      : view_(turn.view()),
+        shard_(turn.shard()),
+        table_(turn.table()),
+        schema_(*turn.view().schema),
+        plans_(plans),
+        row_(row),
+        meter_(meter) {}
 
   ReadEnd Read(const Wanted& wanted, ProfileView* view) {
     view->id = table_.IdOf(row_);
@@ -47,9 +53,15 @@ class ProfileReader {
 
   // Names of the segments the profile is in now, sorted. False: stale.
   bool ReadSegments(std::vector<std::string>* names) {
+    // The rule tables name all live segments at once; where they cannot, each is evaluated.
+    std::optional<std::vector<SegmentId>> live;
+    if (shard_.live.plan() == plans_.catalog->live) live = shard_.live.SegmentsOf(row_, view_.now_us);
+    if (live) meter_->Add(live->size() * kWorkPerValue);
     for (const ReadPlans::Segment& segment : plans_.segments) {
       bool member = false;
-      if (segment.plan) {
+      if (segment.plan && live) {
+        member = std::ranges::binary_search(*live, segment.id);
+      } else if (segment.plan) {
         Value truth;
         if (!Evaluate(*segment.plan, &truth)) return false;
         member = IsPresent(truth) && std::get<bool>(truth);
@@ -134,6 +146,7 @@ class ProfileReader {
   }
 
   const ShardView view_;
+  const Shard& shard_;
   const ProfileTable& table_;
   const Schema& schema_;
   const ReadPlans& plans_;

@@ -26,6 +26,7 @@ Status TryInOrder(const ProfileTable& table, std::optional<Row> row, const Profi
   Row trial_row = trial.AddRow(change.profile);
   std::vector<bool> copied(schema.attributes.size(), whole_row);
   for (size_t i = 0; row && whole_row && i < schema.attributes.size(); ++i) {
+    if (schema.attributes[i].computed) continue;  // worked out, not written
     KORREL_RETURN_IF_ERROR(CopyAttribute(table, *row, schema.attributes[i], &trial, trial_row));
   }
   for (size_t i = 0; i < change.attributes.size(); ++i) {

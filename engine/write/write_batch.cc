@@ -10,6 +10,8 @@
 #include <shared_mutex>
 #include <utility>
 
+#include "engine/live/clock_driver.h"
+#include "engine/live/horizon.h"
 #include "engine/write/state_check.h"
 
 namespace korrel {
@@ -25,9 +27,9 @@ Status ProfileNotFound(ProfileId id) {
   return MakeError(absl::StatusCode::kNotFound, "PROFILE", "identifiers", fmt::format("there is no {}", FormatProfileId(id)));
 }
 
-class Batch {
+class WriteBatch {
  public:
-  Batch(Core& core, WriteItems& items, const WriteOptions& options)
+  WriteBatch(Core& core, WriteItems& items, const WriteOptions& options)
       : core_(core), items_(items), options_(options), arrived_us_(core.clock->NowUs()) {
     writes_.resize(items.size());
     for (size_t i = 0; i < writes_.size(); ++i) writes_[i].index = static_cast<uint32_t>(i);
@@ -54,12 +56,14 @@ class Batch {
 
   // One round takes items from the front of what is to do, up to the first that can only be judged when those before it are done.
   Status RunRound() {
+    if (held_us_) core_.clock_driver->PublishUpTo(*std::exchange(held_us_, std::nullopt));
     KORREL_ASSIGN_OR_RETURN(size_t bound, BindRound());
     size_t bytes = 0;
     for (size_t i = 0; i < bound; ++i) {
       if (todo_[i]) bytes += EncodedBytesMax(todo_[i]->change) + 64 * todo_[i]->keys.size();
     }
     KORREL_ASSIGN_OR_RETURN(Log::Reservation reserved, core_.log->Reserve(bytes));
+    const Horizon::Pass pass = core_.horizon->Admit();  // until the items that get their instants here are applied
 
     std::vector<Writes> parts(core_.shards.size());
     size_t placed = 0;
@@ -69,6 +73,10 @@ class Batch {
       if (!write) continue;
       if (NeedsThoseBefore(*write, placed, claimed)) break;
       StatusOr<bool> duplicate = Place(write);
+      if (ReasonOf(duplicate.status()) == "CLOCK_HELD") {
+        held_us_ = NewestOf(write->change.events);  // what is placed already comes before the figures, the item behind them
+        break;
+      }
       if (!duplicate.ok()) {
         Refuse(*write, duplicate.status());
       } else if (*duplicate) {
@@ -134,6 +142,8 @@ class Batch {
       if (fresh.addressed) {
         StatusOr<bool> duplicate = IsDuplicate(fresh);
         if (duplicate.ok() && *duplicate) {
+          const int64_t newest_us = NewestOf(fresh.change.events);
+          if (core_.clock->IsHeld(newest_us)) core_.clock_driver->PublishUpTo(newest_us);
           AnswerDuplicate(*write, fresh.change);
           return false;
         }
@@ -198,6 +208,7 @@ class Batch {
     bool joins = write->named || write->keys.size() > 1;
     if (joins && !change.events.empty() && (replay || MessageHashOf(*write) != 0)) {
       KORREL_ASSIGN_OR_RETURN(bool duplicate, IsDuplicate(*write));
+      if (duplicate && core_.clock->IsHeld(NewestOf(change.events))) return ClockHeld();
       if (duplicate) return true;
     }
     KORREL_RETURN_IF_ERROR(CheckTimes(change.events).status());
@@ -213,6 +224,13 @@ class Batch {
     change.profile = claim.profile;
     return false;
   }
+
+  static int64_t NewestOf(const std::vector<EventChange>& events) {
+    int64_t newest_us = INT64_MIN;
+    for (const EventChange& event : events) newest_us = std::max(newest_us, event.event.time_us);
+    return newest_us;
+  }
+  static Status ClockHeld() { return MakeError(absl::StatusCode::kUnavailable, "CLOCK_HELD", "", ""); }
 
   // As things stand, without changing any: an error where identity, the clock or an event's age refuse the item, else whether the event
   // it brings is held.
@@ -270,7 +288,9 @@ class Batch {
           again->insert(again->end(), part.begin() + next, part.end());
           return;
         }
+        shard.Adopt(*now);
         next = RunTurn(shard, *now->schema, part, next, &meter, again);
+        shard.NoteDue();
       }
       core_.NoteTurn(meter.used());
     }
@@ -278,8 +298,7 @@ class Batch {
 
   // Under the shard's lock. Returns how far it came.
   size_t RunTurn(Shard& shard, const Schema& schema, const Writes& part, size_t next, WorkMeter* meter, Writes* again) {
-    std::string record = BeginShardRecord();
-    size_t empty = record.size();
+    ShardRecordWriter record;
     touched_.clear();
     int64_t turn_us = core_.clock->NowUs();
     while (next < part.size() && !meter->exhausted()) {
@@ -289,17 +308,19 @@ class Batch {
       RunWrite(shard, schema, write, &record, again);
       meter->Add(WorkOf(write.change));
     }
-    if (record.size() == empty) return next;
-    Position position = core_.log->Append(std::move(record));
+    if (record.empty()) return next;
+    Position position = core_.log->Append(std::move(record).Take());
     for (Row row : touched_) shard.table.SetVersion(row, position);
     shard.applied = position;
     result_.position = std::max(result_.position, position);
     return next;
   }
 
-  void RunWrite(Shard& shard, const Schema& schema, PreparedWrite& write, std::string* record, Writes* again) {
+  void RunWrite(Shard& shard, const Schema& schema, PreparedWrite& write, ShardRecordWriter* record, Writes* again) {
     ProfileChange& change = write.change;
     std::optional<Row> row = shard.table.Find(change.profile);
+    // Another batch may have been admitted later and be here first: time does not go back for a row.
+    if (row) change.now_us = std::max(change.now_us, shard.live.AsOf(*row));
     change.creates = !row && write.pending != 0 && core_.identity->IsUnborn(change.profile);
     if ((!row && !change.creates) || !StillClaimed(write)) {
       Release(shard, write);
@@ -325,7 +346,8 @@ class Batch {
     StatusOr<Shard::Applied> applied = shard.Apply(change, schema, core_.events_hard_max, core_.identity.get());
     if (!applied.ok()) ApplyFailed(applied.status());
     ++result_.applied_count;
-    AppendChange(change, record);
+    change.flips = std::move(applied->flips);
+    record->Add(change);
     if (applied->row) touched_.push_back(*applied->row);
     // A profile deleted later in this turn frees its row; a row created later may take it, with the same position.
     if (change.deletes) std::erase_if(touched_, [row](Row touched) { return touched == *row; });
@@ -397,7 +419,8 @@ class Batch {
   std::vector<PreparedWrite> writes_;
   std::deque<PreparedWrite*> todo_;  // in the request's order; null: answered
   size_t grown_ = 0, grow_all_at_ = 64;
-  std::vector<Row> touched_;  // by the turn
+  std::optional<int64_t> held_us_;  // figures are to be published up to it before the next round
+  std::vector<Row> touched_;        // by the turn
   WriteResult result_;
 };
 
@@ -408,6 +431,8 @@ Durability ReachedDurability(const Log& log, Durability asked) {
   return asked == Durability::kUnspecified ? Durability::kSynced : asked;
 }
 
-StatusOr<WriteResult> RunBatch(Core& core, WriteItems& items, const WriteOptions& options) { return Batch(core, items, options).Run(); }
+StatusOr<WriteResult> RunBatch(Core& core, WriteItems& items, const WriteOptions& options) {
+  return WriteBatch(core, items, options).Run();
+}
 
 }  // namespace korrel

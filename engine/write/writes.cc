@@ -6,6 +6,7 @@
 
 #include "engine/catalog/catalog.h"
 #include "engine/identity.h"
+#include "engine/live/clock_driver.h"
 #include "engine/mutation.h"
 #include "engine/write/write_batch.h"
 
@@ -53,19 +54,6 @@ class DeleteItem final : public WriteItems {
   ProfileId profile_;
 };
 
-Status ReplayPart(Core& core, const ShardMutation& part, Position position) {
-  CatalogRef catalog = core.CurrentCatalog();
-  for (const ProfileChange& change : part.changes) {
-    Shard& shard = *core.shards[ShardOf(change.profile, static_cast<uint32_t>(core.shards.size()))];
-    std::lock_guard<PhaseFairLock> hold(shard.lock);
-    core.clock->Restore(change.now_us);
-    KORREL_ASSIGN_OR_RETURN(Shard::Applied applied, shard.Apply(change, *catalog->schema, core.events_hard_max, core.identity.get()));
-    if (applied.row) shard.table.SetVersion(*applied.row, position);
-    shard.applied = position;
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 StatusOr<WriteResult> UpsertProfiles(Core& core, std::span<const ProfileWrite> writes, const WriteOptions& options) {
@@ -90,21 +78,7 @@ StatusOr<WriteResult> DeleteProfile(Core& core, std::string_view profile, const 
 
 StatusOr<Database::AdvanceAnswer> AdvanceClockTo(Core& core, int64_t to_us) {
   if (!InTimestampRange(to_us)) return InvalidArgument("FIELD", "to_us", "a time lies in the years 0001 to 9999");
-  std::string record = EncodeMutation(ClockMutation{to_us});
-  KORREL_ASSIGN_OR_RETURN(Log::Reservation reserved, core.log->Reserve(record.size()));
-  KORREL_RETURN_IF_ERROR(core.clock->AdvanceTo(to_us));
-  Database::AdvanceAnswer answer;
-  answer.position = core.log->Append(std::move(record));
-  answer.now_us = core.clock->NowUs();
-  return answer;
-}
-
-Status ReplayRecord(Core& core, const Log::Record& record) {
-  KORREL_ASSIGN_OR_RETURN(Mutation mutation, DecodeMutation(record.bytes));
-  if (const auto* part = std::get_if<ShardMutation>(&mutation)) return ReplayPart(core, *part, record.position);
-  if (const auto* catalog = std::get_if<CatalogMutation>(&mutation)) return core.catalog->Apply(*catalog, record.position);
-  core.clock->Restore(std::get<ClockMutation>(mutation).to_us);
-  return absl::OkStatus();
+  return core.clock_driver->AdvanceTo(to_us);
 }
 
 }  // namespace korrel

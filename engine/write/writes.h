@@ -16,8 +16,4 @@ StatusOr<WriteResult> DeleteProfile(Core& core, std::string_view profile, const 
 StatusOr<UpdateMembersAnswer> UpdateListMembers(Core& core, const UpdateMembersRequest& request);
 StatusOr<Database::AdvanceAnswer> AdvanceClockTo(Core& core, int64_t to_us);
 
-// Replay: applies one record of a log to this database, which has applied all records before it and takes no other writes. The
-// record is not appended to this database's own log. Errors: kDataLoss RECORD for bytes that are no record.
-Status ReplayRecord(Core& core, const Log::Record& record);
-
 }  // namespace korrel

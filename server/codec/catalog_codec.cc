@@ -107,10 +107,15 @@ StatusOr<Definition> DecodeDefinition(const v1::Definition& wire, std::string_vi
       out.kind = DefinitionKind::kSegment;
       out.segment = {wire.segment().expression(), wire.segment().static_(), wire.segment().description()};
       return out;
+    case v1::Definition::kPopulation:
+      KORREL_RETURN_IF_ERROR(CheckPrefix(wire, "population/", field));
+      out.kind = DefinitionKind::kPopulation;
+      out.population = {wire.population().expression(), wire.population().every_us(), wire.population().description()};
+      return out;
     case v1::Definition::KIND_NOT_SET:
       break;
   }
-  return BadField(field, "attribute, event or segment is required");
+  return BadField(field, "attribute, event, segment or population is required");
 }
 
 void EncodeDefinition(const Definition& definition, v1::Definition* out) {
@@ -131,6 +136,11 @@ void EncodeDefinition(const Definition& definition, v1::Definition* out) {
       out->mutable_segment()->set_expression(definition.segment.expression);
       out->mutable_segment()->set_static_(definition.segment.is_static);
       out->mutable_segment()->set_description(definition.segment.description);
+      return;
+    case DefinitionKind::kPopulation:
+      out->mutable_population()->set_expression(definition.population.expression);
+      out->mutable_population()->set_every_us(definition.population.every_us);
+      out->mutable_population()->set_description(definition.population.description);
   }
 }
 static_assert(static_cast<int>(DefinitionState::kReady) == v1::DEFINITION_STATE_READY &&

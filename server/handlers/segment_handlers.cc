@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
+#include "index/live/live_state.h"
 #include "server/codec/batch_codec.h"
 #include "server/codec/value_codec.h"
 #include "server/errors.h"
@@ -42,6 +46,7 @@ void EncodeContext(const AnswerContext& context, Response* response) {
   EncodePosition(context.position, response->mutable_positions());
   response->set_now_us(context.now_us);
   response->set_truncated_count(context.truncated_count);
+  response->mutable_filling()->Add(context.filling.begin(), context.filling.end());
 }
 
 StatusOr<std::vector<std::string>> DecodeSelect(const WireStrings& wire) { return DecodeList(wire, kSelectMax, "SELECT", "select"); }
@@ -95,6 +100,7 @@ void EncodePlan(const ExplainNode& node, bool one_profile, v1::PlanNode* out) {
     out->set_truth(node.truth);
     out->set_needed(node.needed);
     EncodeValue(node.actual, out->mutable_actual());
+    out->set_valid_until_us(node.valid_until_us);
   }
   for (const ExplainNode& input : node.inputs) EncodePlan(input, one_profile, out->add_inputs());
 }
@@ -112,6 +118,22 @@ StatusOr<MemberOperation> DecodeMemberOperation(v1::MemberOperation wire) {
       return BadField("operation", fmt::format("operation {} is not known here", static_cast<int>(wire)));
   }
 }
+
+void EncodeSegmentChange(const SegmentChange& change, uint32_t segment, v1::SegmentChange* out) {
+  out->set_change(change.entered ? v1::MEMBERSHIP_CHANGE_ENTERED : v1::MEMBERSHIP_CHANGE_EXITED);
+  out->set_segment(segment);
+  out->set_profile(FormatProfileId(change.profile));
+  out->mutable_position()->set_value(change.position.value);
+  out->set_time_us(change.time_us);
+  out->set_cause(static_cast<v1::ChangeCause>(change.cause));
+  out->set_profile_id(change.profile.value);
+}
+static_assert(static_cast<int>(ChangeCause::kWrite) == v1::CHANGE_CAUSE_WRITE &&
+              static_cast<int>(ChangeCause::kClock) == v1::CHANGE_CAUSE_CLOCK &&
+              static_cast<int>(ChangeCause::kRetention) == v1::CHANGE_CAUSE_RETENTION &&
+              static_cast<int>(ChangeCause::kDefinition) == v1::CHANGE_CAUSE_DEFINITION &&
+              static_cast<int>(ChangeCause::kDelete) == v1::CHANGE_CAUSE_DELETE &&
+              static_cast<int>(ChangeCause::kErasure) == v1::CHANGE_CAUSE_ERASURE);
 
 }  // namespace
 
@@ -248,6 +270,52 @@ StatusOr<bool> QuerySource::Next(v1::QueryResponse* response) {
   if (!sent_any_ && sends_schema_) EncodeSchema(stream_->fields(), 0, response->mutable_batch()->mutable_schema());
   sent_any_ = true;
   return true;
+}
+
+StatusOr<std::unique_ptr<WatchSource>> WatchSource::Open(Database& database, const v1::WatchRequest& request) {
+  WatchRequest watch;
+  KORREL_ASSIGN_OR_RETURN(watch.segments, DecodeList(request.segments(), kWatchSegmentsMax, "WATCH_SEGMENTS", "segments"));
+  if (request.after_positions_size() > 0) {
+    KORREL_ASSIGN_OR_RETURN(watch.after_position, DecodePositions(request.after_positions(), "after_positions"));
+  }
+  uint32_t buffer = request.max_buffer_bytes();
+  if (buffer == 0) buffer = kWatchBufferBytesDefault;
+  if (buffer < kWatchBufferBytesMin || buffer > kWatchBufferBytesMax) {
+    return BadField("max_buffer_bytes", fmt::format("{} is not within {} to {}", buffer, kWatchBufferBytesMin, kWatchBufferBytesMax));
+  }
+  KORREL_ASSIGN_OR_RETURN(std::unique_ptr<WatchStream> stream, database.Watch(watch));
+  return std::unique_ptr<WatchSource>(new WatchSource(&database.log(), std::move(stream), buffer));
+}
+
+StatusOr<bool> WatchSource::Next(v1::WatchResponse* response) {
+  // What is in the log by now was there to be taken whatever the consumer does; what comes from here on waits for him.
+  Position end = log_->Durable();
+  KORREL_ASSIGN_OR_RETURN(WatchStream::Chunk chunk, stream_->Take(kWatchMessageBytes));
+  told_ = chunk.position;
+  arrived_ = {.bytes = 0, .position = std::max(end, told_)};
+  std::map<std::string_view, uint32_t> index_by_name;
+  for (const SegmentChange& change : chunk.changes) {
+    auto [it, is_new] = index_by_name.try_emplace(change.segment, static_cast<uint32_t>(index_by_name.size()));
+    if (is_new) response->add_segments(std::string(change.segment));
+    EncodeSegmentChange(change, it->second, response->add_changes());
+  }
+  EncodePosition(told_, response->mutable_positions());
+  return !chunk.changes.empty();
+}
+
+Status WatchSource::CheckBuffer() {
+  StatusOr<WatchStream::Backlog> more = stream_->LookAhead(arrived_.position);
+  if (!more.ok()) return ReasonOf(more.status()) == "POSITION_GONE" ? TooSlow() : more.status();
+  arrived_ = {.bytes = arrived_.bytes + more->bytes, .position = more->position};
+  return arrived_.bytes > buffer_bytes_ ? TooSlow() : absl::OkStatus();
+}
+
+Status WatchSource::TooSlow() const {
+  return WithPosition(
+      MakeError(absl::StatusCode::kResourceExhausted, "SLOW_CONSUMER", "",
+                fmt::format("the changes were not read as fast as they came: more than {} bytes wait; go on from position {}",
+                            buffer_bytes_, told_.value)),
+      told_);
 }
 
 }  // namespace korrel::server

@@ -1,7 +1,7 @@
 // server/handlers/segment_handlers.h
 //
-// SegmentService's handlers. See call_context.h for their shape. Query is a pull source: each Next makes one message when the
-// transport has room for it.
+// SegmentService's handlers. See call_context.h for their shape. Query and Watch are pull sources: each Next makes one message when
+// the transport has room for it.
 #pragma once
 
 #include <memory>
@@ -36,6 +36,28 @@ class QuerySource {
   std::unique_ptr<QueryStream> stream_;
   bool sends_schema_;
   bool sent_any_ = false;
+};
+
+// Threads  One at a time.
+class WatchSource {
+ public:
+  static StatusOr<std::unique_ptr<WatchSource>> Open(Database& database, const v1::WatchRequest& request);
+  // Fills a message with what is there already; false: there are no changes, and the message is a mark of progress.
+  StatusOr<bool> Next(v1::WatchResponse* response);
+  // Whether more has come than the consumer's buffer holds, since the last Next. The changes stay where they are, in the log.
+  // Errors: kResourceExhausted SLOW_CONSUMER with the position to resume from.
+  Status CheckBuffer();
+  Position told() const { return told_; }  // by the messages so far
+
+ private:
+  WatchSource(const Log* log, std::unique_ptr<WatchStream> stream, size_t buffer_bytes)
+      : log_(log), stream_(std::move(stream)), buffer_bytes_(buffer_bytes) {}
+  Status TooSlow() const;
+  const Log* const log_;
+  std::unique_ptr<WatchStream> stream_;
+  const size_t buffer_bytes_;
+  Position told_;
+  WatchStream::Backlog arrived_;  // behind the log's end at the last Next
 };
 
 }  // namespace korrel::server

@@ -68,10 +68,25 @@ TEST(CatalogFile, UnknownKeysComeWithASuggestion) {
 }
 
 TEST(CatalogFile, WhatComesLaterIsRefusedByName) {
-  for (const char* key : {"actions", "context", "population", "identity", "purposes"}) {
+  for (const char* key : {"actions", "context", "identity", "purposes"}) {
     EXPECT_THAT(Problem(std::string("time_zone: UTC\n") + key + ":\n  - {name: x}\n"),
                 HasSubstr(std::string("c.yaml:2:1: '") + key + "' is not available in this version"));
   }
+}
+
+TEST(CatalogFile, AFigureHasWhatItIsAndHowOftenItIsPublished) {
+  const Catalog catalog = Read("population:\n  - {name: spend_p90, is: \"quantile(spend_90d, 0.9)\", every: 1h, description: rich}\n");
+  ASSERT_EQ(catalog.entries.size(), 1u);
+  EXPECT_EQ(catalog.entries[0].definition.name(), "population/spend_p90");
+  const v1::PopulationDefinition& figure = catalog.entries[0].definition.population();
+  EXPECT_EQ(figure.expression(), "quantile(spend_90d, 0.9)");
+  EXPECT_EQ(figure.every_us(), int64_t{3'600'000'000});
+  EXPECT_EQ(figure.description(), "rich");
+  EXPECT_THAT(Problem("population:\n  - {name: a, every: 1h}\n"), HasSubstr("c.yaml:2:5: a figure needs 'is'"));
+  EXPECT_THAT(Problem("population:\n  - {name: a, is: \"quantile(x, 1)\"}\n"), HasSubstr("a figure needs 'every', as in every: 1h"));
+  EXPECT_THAT(Problem("population:\n  - {name: a, is: \"quantile(x, 1)\", every: often}\n"), HasSubstr("'often' is not a duration"));
+  EXPECT_THAT(Problem("population:\n  - {name: a, where: x}\n"), HasSubstr("unknown key 'where'"));
+  EXPECT_THAT(Problem("population:\n  - {name: a, is: quantile(x, 0.5), every: 1h}\n"), HasSubstr("was cut off")) << "a comma inside {…}";
 }
 
 TEST(CatalogFile, WrongValuesNameTheirPlace) {

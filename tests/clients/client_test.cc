@@ -87,6 +87,21 @@ class FakeServer final : public v1::ProfileService::Service,
     response->set_revision(7);
     return grpc::Status::OK;
   }
+  grpc::Status PreviewDefinitions(grpc::ServerContext*, const v1::PreviewDefinitionsRequest* request,
+                                  v1::PreviewDefinitionsResponse* response) override {
+    const std::lock_guard lock(mutex);
+    previewed.push_back(*request);
+    for (const v1::Definition& definition : request->definitions()) {
+      v1::DefinitionChange* change = response->add_changes();
+      change->set_name(definition.name());
+      change->set_kind(v1::CHANGE_KIND_CREATE);
+      *change->mutable_after() = definition;
+      change->mutable_segment()->set_added_count(3);
+      change->mutable_segment()->set_member_count(3);
+      change->mutable_segment()->add_added_sample("profile:0000000000000001");
+    }
+    return grpc::Status::OK;
+  }
   grpc::Status Count(grpc::ServerContext*, const v1::CountRequest* request, v1::CountResponse* response) override {
     if (request->selection().expression() == "contry = 'NL'") return ExpressionStatus();
     if (fail_calls > 0) {
@@ -191,6 +206,7 @@ class FakeServer final : public v1::ProfileService::Service,
   std::vector<std::string> request_ids;
   std::vector<v1::UpsertProfilesRequest> upserted;
   std::vector<v1::ApplyDefinitionsRequest> applied;
+  std::vector<v1::PreviewDefinitionsRequest> previewed;
   std::set<std::string> message_ids;
   std::vector<int64_t> times;
 
@@ -557,8 +573,11 @@ TEST(Apply, ShowsAllRefusalsWithTheirPlaceAndChangesNothing) {
   std::ofstream(path) << "segments:\n  - {name: good, where: 'true'}\n";
   const Ran dry = RunAt(server, {"apply", path, "--dry-run"});
   EXPECT_EQ(dry.code, 0);
-  EXPECT_EQ(dry.out, "+ segments/good  where: true\ndry run: nothing was changed\n");
+  EXPECT_EQ(dry.out,
+            "+ segments/good  where: true\n    3 would enter, 0 would leave, 3 members then\n      enter: profile:0000000000000001 …\n"
+            "dry run: nothing was changed\n");
   EXPECT_EQ(server.applied.size(), 2u);
+  EXPECT_EQ(server.previewed.size(), 1u);
   EXPECT_EQ(RunAt(server, {"apply", path, "--prune"}).out, "+ segments/good  where: true\ncatalog revision 7\n");
   EXPECT_FALSE(server.applied.back().validate_only());
   EXPECT_TRUE(server.applied.back().prune());

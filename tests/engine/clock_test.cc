@@ -75,5 +75,23 @@ TEST(Clock, AnEventBeforeTheEpochLeavesTheReplayClockWhereItIs) {
   EXPECT_EQ(clock->NowUs(), 0);
 }
 
+TEST(ReplayClock, StandsStillBeforeAnInstantItIsHeldAt) {
+  auto clock = Clock::MakeReplay(365 * kDay);
+  ASSERT_TRUE(clock->AdvanceTo(100).ok());
+  clock->Hold(200);
+  EXPECT_TRUE(clock->AdmitEvent(199).ok());
+  EXPECT_EQ(ReasonOf(clock->AdmitEvent(200)), "CLOCK_HELD");
+  EXPECT_EQ(ReasonOf(clock->AdvanceTo(300)), "CLOCK_HELD");
+  EXPECT_EQ(ReasonOf(clock->AdmitEvent(199 + 365 * kDay + 1)), "EVENT_TOO_NEW") << "what is refused for good is not made to wait";
+  EXPECT_TRUE(clock->IsHeld(200));
+  EXPECT_FALSE(clock->IsHeld(50));
+  EXPECT_EQ(clock->NowUs(), 199);
+  clock->Pass(200);
+  EXPECT_TRUE(clock->AdmitEvent(200).ok()) << "where the clock is already nothing holds it";
+  EXPECT_FALSE(clock->AdmitEvent(201).ok());
+  clock->Hold(INT64_MAX);
+  EXPECT_TRUE(clock->AdmitEvent(201).ok());
+}
+
 }  // namespace
 }  // namespace korrel

@@ -54,7 +54,11 @@ CatalogMutation SampleCatalog() {
   segment.name = "segments/churn risk";
   segment.kind = DefinitionKind::kSegment;
   segment.segment.expression = "country = 'NL'";
-  mutation.definitions = {segment};
+  Definition figure;
+  figure.name = "population/p90";
+  figure.kind = DefinitionKind::kPopulation;
+  figure.population = {"quantile(age, 0.9)", 3'600'000'000, "for people"};
+  mutation.definitions = {segment, figure};
   mutation.removed = {"attributes/old"};
   mutation.segment_ids = {{"churn risk", SegmentId(8)}};
   mutation.revision = 3;
@@ -62,10 +66,23 @@ CatalogMutation SampleCatalog() {
   return mutation;
 }
 
+std::vector<SegmentFlip> SampleFlips() {
+  return {{SegmentId(3), true, 1'000, ChangeCause::kWrite}, {SegmentId(90'000), false, -5, ChangeCause::kRetention}};
+}
+// The second change alone has flips.
+ShardMutation SampleWithFlips() {
+  ShardMutation part{{SampleChange(), SampleChange(), SampleChange()}};
+  part.changes[1].flips = SampleFlips();
+  return part;
+}
+TurnMutation SampleTurn() { return {TurnMutation::Kind::kFill, 77, {{ProfileId(4), SampleFlips()}, {ProfileId(5), {}}}}; }
+PopulationMutation SamplePopulation() { return {50, {{"rich", 2.5, 49}, {"none", {}, 0}}}; }
+
 // Mutations hold no comparison of their own; equal bytes are equal mutations because one function lists the fields of both ways.
 TEST(Mutation, SurvivesItsBytes) {
   for (const Mutation& mutation : {Mutation(ShardMutation{{SampleChange(), SampleChange()}}), Mutation(SampleCatalog()),
-                                   Mutation(ClockMutation{-5}), Mutation(ShardMutation{})}) {
+                                   Mutation(ClockMutation{-5}), Mutation(ShardMutation{}), Mutation(SampleWithFlips()),
+                                   Mutation(SampleTurn()), Mutation(FilledMutation{-7, 12}), Mutation(SamplePopulation())}) {
     std::string bytes = EncodeMutation(mutation);
     StatusOr<Mutation> again = DecodeMutation(bytes);
     ASSERT_TRUE(again.ok()) << again.status();
@@ -96,15 +113,37 @@ TEST(Mutation, KeepsEveryFieldOfAChange) {
   EXPECT_EQ(after.members.at(0).expires_us, before.members[0].expires_us);
 }
 
+TEST(Mutation, FlipsStandWithTheirChange) {
+  StatusOr<Mutation> decoded = DecodeMutation(EncodeMutation(SampleWithFlips()));
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  const auto& changes = std::get<ShardMutation>(*decoded).changes;
+  ASSERT_EQ(changes.size(), 3u);
+  EXPECT_TRUE(changes[0].flips.empty());
+  EXPECT_EQ(changes[1].flips, SampleFlips());
+  EXPECT_TRUE(changes[2].flips.empty());
+}
+
+TEST(Mutation, FlipsInReadsThemAloneInOrder) {
+  StatusOr<std::vector<ProfileFlips>> flips = FlipsIn(EncodeMutation(SampleWithFlips()));
+  ASSERT_TRUE(flips.ok()) << flips.status();
+  ASSERT_EQ(flips->size(), 1u);
+  EXPECT_EQ((*flips)[0].profile, SampleChange().profile);
+  EXPECT_EQ((*flips)[0].flips, SampleFlips());
+  EXPECT_EQ(FlipsIn(EncodeMutation(SampleTurn()))->size(), 2u);
+  EXPECT_TRUE(FlipsIn(EncodeMutation(ShardMutation{{SampleChange()}}))->empty());
+  EXPECT_TRUE(FlipsIn(EncodeMutation(SampleCatalog()))->empty());
+  EXPECT_FALSE(FlipsIn("").ok());
+  EXPECT_FALSE(FlipsIn("\x01\x09").ok());
+}
+
 TEST(Mutation, EstimateIsNeverTooSmall) {
-  std::string record = BeginShardRecord();
-  size_t begin = record.size();
-  AppendChange(SampleChange(), &record);
-  EXPECT_LE(record.size() - begin, EncodedBytesMax(SampleChange()));
+  const size_t begin = EncodeMutation(ShardMutation{}).size();
+  EXPECT_LE(EncodeMutation(ShardMutation{{SampleChange()}}).size() - begin, EncodedBytesMax(SampleChange()));
 }
 
 TEST(Mutation, EveryPrefixOfARecordIsRefusedOrShorter) {
-  for (const Mutation& mutation : {Mutation(ShardMutation{{SampleChange()}}), Mutation(SampleCatalog()), Mutation(ClockMutation{1})}) {
+  for (const Mutation& mutation : {Mutation(ShardMutation{{SampleChange()}}), Mutation(SampleCatalog()), Mutation(ClockMutation{1}),
+                                   Mutation(SampleTurn()), Mutation(FilledMutation{9, 300}), Mutation(SamplePopulation())}) {
     std::string bytes = EncodeMutation(mutation);
     for (size_t size = 0; size < bytes.size(); ++size) {
       StatusOr<Mutation> part = DecodeMutation(std::string_view(bytes).substr(0, size));
@@ -120,7 +159,8 @@ TEST(Mutation, DecodesAnyBytesWithoutHarm) {
   uint64_t seed = 20260117;
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937_64 random(seed);
-  std::vector<std::string> records = {EncodeMutation(ShardMutation{{SampleChange(), SampleChange()}}), EncodeMutation(SampleCatalog())};
+  std::vector<std::string> records = {EncodeMutation(ShardMutation{{SampleChange(), SampleChange()}}), EncodeMutation(SampleCatalog()),
+                                      EncodeMutation(SampleWithFlips()), EncodeMutation(SampleTurn()), EncodeMutation(SamplePopulation())};
   uint64_t readable = 0;
   for (int i = 0; i < 20'000; ++i) {
     std::string bytes = records[random() % records.size()];

@@ -2,7 +2,7 @@
 // one with another number of shards; both must look the same, positions included.
 #include <random>
 
-#include "engine/write/writes.h"
+#include "engine/live/replay.h"
 #include "tests/engine/write_fixture.h"
 
 namespace korrel {

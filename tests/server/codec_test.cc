@@ -348,6 +348,24 @@ TEST(DecodeDefinition, WantsTheNameOfItsKind) {
   EXPECT_EQ(FieldOf(DecodeDefinition(wire, "definitions[0]").status()), "definitions[0]");
 }
 
+TEST(DecodeDefinition, AFigureComesBackAsItWas) {
+  v1::Definition wire;
+  wire.set_name("population/rich");
+  wire.mutable_population()->set_expression("quantile(spend, 0.9)");
+  wire.mutable_population()->set_every_us(3'600'000'000);
+  wire.mutable_population()->set_description("for people");
+  auto definition = DecodeDefinition(wire, "definitions[0]");
+  ASSERT_TRUE(definition.ok()) << definition.status();
+  EXPECT_EQ(definition->kind, DefinitionKind::kPopulation);
+  EXPECT_EQ(definition->population.every_us, int64_t{3'600'000'000});
+  v1::Definition again;
+  EncodeDefinition(*definition, &again);
+  EXPECT_EQ(again.name(), "population/rich");
+  EXPECT_EQ(again.population().SerializeAsString(), wire.population().SerializeAsString());
+  wire.set_name("segments/rich");
+  EXPECT_EQ(FieldOf(DecodeDefinition(wire, "definitions[0]").status()), "definitions[0].name");
+}
+
 TEST(DigestWithout, SeesEverythingButTheFieldsLeftOut) {
   v1::DeleteProfileRequest a, b;
   a.set_profile("crm:1");
