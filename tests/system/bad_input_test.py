@@ -26,7 +26,7 @@ EXPRESSIONS = [  # (expression, a word the message must hold)
     ("count(order) over 30days > 1", "units are"),
     ("country matches '('", "bad regular expression"),
     ("context.page = 'home'", "context"),
-    ("sessions(order, gap 30m) > 1", "not available"),
+    ("consent('marketing', 'email')", "not available"),
     ("consent('mail')", "not available"),
     ("in segment 'nobody'", "nobody"),
     ("age = 99999999999999999999", ""),

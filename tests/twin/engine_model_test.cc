@@ -96,7 +96,7 @@ class Checker {
 };
 
 void RunTraces(ClockMode mode, uint64_t rounds) {
-  uint64_t first = FirstSeed(1);
+  uint64_t first = FirstSeed(1), operations = 0;
   for (uint64_t seed = first; seed < first + Rounds(rounds) && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(fmt::format("KORREL_SEED={} KORREL_ROUNDS=1", seed));
     Random random(seed);
@@ -110,7 +110,9 @@ void RunTraces(ClockMode mode, uint64_t rounds) {
       if (step % kStepsBetweenChecks == 0 && !testing::Test::HasFailure()) checker.CheckEverything();
     }
     EXPECT_FALSE(testing::Test::HasFailure()) << "last steps:\n" << trace.LastSteps(kStepsBetweenChecks);
+    operations += trace.operation_count();
   }
+  RecordOperations(operations);
 }
 
 TEST(EngineModel, ReplayTracesEqualTheTwin) { RunTraces(ClockMode::kReplay, 12); }

@@ -59,7 +59,7 @@ void CompareExpressions(SideBySide& both, RandomExpression* generator, Random* r
 }
 
 TEST(EvaluatorModel, EveryExpressionEqualsTheNaiveInterpreter) {
-  uint64_t first = FirstSeed(1), rounds = Rounds(14);
+  uint64_t first = FirstSeed(1), rounds = Rounds(10);
   RefusalCount refusals;
   for (uint64_t seed = first; seed < first + rounds && !HasFailure(); ++seed) {
     SCOPED_TRACE(fmt::format("KORREL_SEED={} KORREL_ROUNDS=1", seed));

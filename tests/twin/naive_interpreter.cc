@@ -141,10 +141,12 @@ Result NaiveInterpreter::Evaluate(const Node& node) const {
       return Call(node);
     case Op::kAggregate:
       return AggregateOf(node);
+    case Op::kSequence:
+      return Of(Sequence(node));
+    case Op::kPopulation:
+      return Of(store_.Figure(node.text));
     case Op::kContext:
     case Op::kOffer:
-    case Op::kPopulation:
-    case Op::kSequence:
       Stop("a construct that this version refuses");
     default:
       return Of(Test(node));
@@ -156,6 +158,38 @@ Result NaiveInterpreter::Attribute(const Node& node) const {
   if (node.definition) return PromotedTo(Evaluate(*node.definition), node.type);
   auto it = profile_.attributes.find(node.text);
   return it == profile_.attributes.end() ? Result() : Of(it->second.value);
+}
+
+namespace {
+
+// The decayed aggregate that a node is, or is the name of.
+const Node* DecayedAggregate(const Node& node) {
+  if (node.op == Op::kAttribute && node.definition) return DecayedAggregate(*node.definition);
+  bool decays = node.aggregate == Aggregate::kDecayedCount || node.aggregate == Aggregate::kDecayedSum;
+  return node.op == Op::kAggregate && decays ? &node : nullptr;
+}
+
+}  // namespace
+
+// An order of two present operands. A decayed sum against something that does not decay is a question about instants, not doubles.
+bool NaiveInterpreter::Compares(Op op, const Node& left, const Node& right) const {
+  const Node *decayed = DecayedAggregate(left), *other = DecayedAggregate(right);
+  if (decayed == nullptr && other != nullptr) return Compares(Mirrored(op), right, left);
+  if (decayed != nullptr && other == nullptr) {
+    std::optional<NaiveDecay> decay = DecayOf(*decayed);
+    return DecayCompares(decay.value_or(NaiveDecay{0, 0, 1}), op, AsDouble(Evaluate(right).value), store_.now_us());
+  }
+  int order = CompareResults(Evaluate(left), Evaluate(right));
+  switch (op) {
+    case Op::kLess:
+      return order < 0;
+    case Op::kLessEqual:
+      return order <= 0;
+    case Op::kGreater:
+      return order > 0;
+    default:
+      return order >= 0;
+  }
 }
 
 bool NaiveInterpreter::Test(const Node& node) const {
@@ -173,15 +207,12 @@ bool NaiveInterpreter::Test(const Node& node) const {
     case Op::kNotEqual:
       return CompareResults(x, others[0]) != 0;
     case Op::kLess:
-      return CompareResults(x, others[0]) < 0;
     case Op::kLessEqual:
-      return CompareResults(x, others[0]) <= 0;
     case Op::kGreater:
-      return CompareResults(x, others[0]) > 0;
     case Op::kGreaterEqual:
-      return CompareResults(x, others[0]) >= 0;
+      return Compares(node.op, *node.inputs[0], *node.inputs[1]);
     case Op::kBetween:
-      return CompareResults(x, others[0]) >= 0 && CompareResults(x, others[1]) <= 0;
+      return Compares(Op::kGreaterEqual, *node.inputs[0], *node.inputs[1]) && Compares(Op::kLessEqual, *node.inputs[0], *node.inputs[2]);
     case Op::kIn:
       return std::any_of(node.items.begin(), node.items.end(), equals_item);
     case Op::kHas:
@@ -377,14 +408,18 @@ std::optional<bool> NaiveInterpreter::InWindow(const Window& window, int64_t tim
   return t >= UnitStart(store_.now_us(), window.unit, -1, zone) && t < this_start;
 }
 
+bool NaiveInterpreter::IsOfType(const NaiveEvent& event, std::optional<EventTypeId> type) const {
+  if (type.has_value()) return event.type == type->value;
+  const std::string& name = schema_.event_types[event.type].name;
+  return name != "decision" && name != "outcome";
+}
+
 std::optional<std::vector<NaiveInterpreter::Seen>> NaiveInterpreter::EventsOf(const Node& node) const {
   if (!InWindow(node.window, 0).has_value()) return std::nullopt;
   std::vector<Seen> seen;
   if (node.unknown) return seen;
-  std::optional<uint32_t> type = node.event_type.has_value() ? std::optional(node.event_type->value) : std::nullopt;
-  for (const NaiveEvent* event : store_.VisibleEvents(profile_, type)) {
-    const std::string& name = schema_.event_types[event->type].name;
-    if (!type.has_value() && (name == "decision" || name == "outcome")) continue;
+  for (const NaiveEvent* event : store_.VisibleEvents(profile_, std::nullopt)) {
+    if (!IsOfType(*event, node.event_type)) continue;
     if (!*InWindow(node.window, event->time_us)) continue;
     if (node.where && !Inside(*event).Holds(*node.where)) continue;
     if (node.aggregate_counts_events || node.inputs.empty()) {
@@ -442,6 +477,63 @@ std::vector<std::pair<Result, int>> Tally(std::vector<Result> values) {
 
 }  // namespace
 
+// Runs are runs of all events; those count that have one in the window.
+Result NaiveInterpreter::Sessions(const Node& node, const std::vector<Seen>& in_window) const {
+  Node everything = node;
+  everything.window = {};
+  std::set<const NaiveEvent*> counted;
+  for (const Seen& seen : in_window) counted.insert(seen.event);
+  std::vector<Seen> all = *EventsOf(everything);
+  int64_t sessions = 0;
+  const NaiveEvent* before = nullptr;
+  bool run_counts = false;
+  for (const Seen& seen : all) {
+    bool begins = before == nullptr || static_cast<int128>(seen.event->time_us) - before->time_us > *node.gap_us;
+    if (begins) run_counts = false;
+    if (!run_counts && counted.count(seen.event) > 0) {
+      run_counts = true;
+      ++sessions;
+    }
+    before = seen.event;
+  }
+  return Of(sessions);
+}
+
+std::optional<NaiveDecay> NaiveInterpreter::DecayOf(const Node& node) const {
+  std::vector<Seen> events = *EventsOf(node);  // there is no window whose zone could be unknown
+  std::vector<std::pair<int64_t, double>> amounts;
+  for (const Seen& seen : events) {
+    bool counts = node.aggregate == Aggregate::kDecayedCount;
+    amounts.emplace_back(seen.event->time_us, counts ? 1.0 : AsDouble(seen.argument.value));
+  }
+  return FoldDecay(amounts, *node.half_life_us);
+}
+
+Result NaiveInterpreter::Decayed(const Node& node) const {
+  std::optional<NaiveDecay> decay = DecayOf(node);
+  return Of(decay.has_value() ? DoubleResult(DecayedValue(*decay, store_.now_us())) : Value(0.0));
+}
+
+bool NaiveInterpreter::Sequence(const Node& node) const {
+  if (!InWindow(node.window, 0).has_value()) return false;  // its zone is unknown
+  std::vector<const NaiveEvent*> events = store_.VisibleEvents(profile_, std::nullopt);
+  std::vector<int64_t> times;
+  std::vector<bool> in_window;
+  for (const NaiveEvent* event : events) {
+    times.push_back(event->time_us);
+    in_window.push_back(*InWindow(node.window, event->time_us));
+  }
+  std::vector<NaiveStep> steps;
+  for (const SequenceStep& step : node.steps) {
+    steps.push_back({step.without, {}});
+    for (const NaiveEvent* event : events) {
+      bool fits = !step.unknown && IsOfType(*event, step.event_type) && (!step.where || Inside(*event).Holds(*step.where));
+      steps.back().fits.push_back(fits);
+    }
+  }
+  return SequenceHolds(times, in_window, steps, node.within_us, store_.now_us());
+}
+
 Result NaiveInterpreter::AggregateOf(const Node& node) const {
   std::optional<std::vector<Seen>> events = EventsOf(node);
   if (!events.has_value()) return {};
@@ -476,6 +568,11 @@ Result NaiveInterpreter::AggregateOf(const Node& node) const {
     }
     case Aggregate::kDaysActive:
       return DaysActive(node, *events);
+    case Aggregate::kSessions:
+      return Sessions(node, *events);
+    case Aggregate::kDecayedCount:
+    case Aggregate::kDecayedSum:
+      return Decayed(node);
     default:
       Stop("an aggregate that this version refuses");
   }

@@ -3,6 +3,8 @@
 // NaiveInterpreter says what a bound expression is for one naive profile at one instant, straight from the language's reference:
 // one function per construct, no plan, no folding, no early exit, every aggregate recomputed from the raw events.
 //
+// Sequences and decayed sums have files of their own (naive_sequence.h, naive_decay.h).
+//
 // Errors  None: what cannot be computed is absent. A construct that this version's binder refuses stops the program.
 #pragma once
 
@@ -11,7 +13,9 @@
 #include <vector>
 
 #include "index/expression/node.h"
+#include "tests/twin/naive_decay.h"
 #include "tests/twin/naive_profile.h"
+#include "tests/twin/naive_sequence.h"
 
 namespace korrel::twin {
 
@@ -41,6 +45,7 @@ class NaiveInterpreter {
 
   Result Attribute(const Node& node) const;
   bool Test(const Node& node) const;
+  bool Compares(Op op, const Node& left, const Node& right) const;
   Result Arithmetic(const Node& node) const;
   Result Call(const Node& node) const;
   Result Coalesce(const Node& node) const;
@@ -60,7 +65,14 @@ class NaiveInterpreter {
   // The events an aggregate is about, in event order; nullopt: its window's zone is unknown.
   std::optional<std::vector<Seen>> EventsOf(const Node& node) const;
   std::optional<bool> InWindow(const Window& window, int64_t time_us) const;
+  // Not the engine's own, where any type is meant.
+  bool IsOfType(const NaiveEvent& event, std::optional<EventTypeId> type) const;
   Result AggregateOf(const Node& node) const;
+  Result Sessions(const Node& node, const std::vector<Seen>& in_window) const;
+  // nullopt: over nothing.
+  std::optional<NaiveDecay> DecayOf(const Node& node) const;
+  Result Decayed(const Node& node) const;
+  bool Sequence(const Node& node) const;
   Result DaysActive(const Node& node, const std::vector<Seen>& events) const;
 
   const NaiveStore& store_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <tuple>
 
 #include "fmt/format.h"
 #include "tests/twin/naive_number.h"
@@ -30,7 +31,7 @@ std::optional<Type> Wider(Type stored, Type incoming) {
 ItemOutcome Refused(const std::set<std::string>& reasons) { return {ItemOutcome::Kind::kRefused, *reasons.begin(), reasons}; }
 
 bool InEventOrder(const NaiveEvent* a, const NaiveEvent* b) {
-  return std::pair(a->time_us, a->arrival) < std::pair(b->time_us, b->arrival);
+  return std::tuple(a->time_us, a->type, a->arrival) < std::tuple(b->time_us, b->type, b->arrival);
 }
 
 bool Fits(AttributeOperation operation, Type type) {
@@ -457,7 +458,7 @@ bool NaiveStore::AdvanceClock(int64_t to_us) {
 // ---- Catalog and lists ----
 
 void NaiveStore::DefineAttribute(const std::string& name, const std::string& expression) {
-  uint32_t order = attribute_texts_.count(name) > 0 ? attribute_texts_[name].first : static_cast<uint32_t>(attribute_texts_.size());
+  uint32_t order = attribute_texts_.count(name) > 0 ? attribute_texts_[name].first : next_definition_++;
   attribute_texts_[name] = {order, expression};
   if (FindAttribute(name) == nullptr) {
     AttributeId id(static_cast<uint32_t>(schema_.attributes.size()));
@@ -468,9 +469,43 @@ void NaiveStore::DefineAttribute(const std::string& name, const std::string& exp
 }
 
 void NaiveStore::DefineSegment(const std::string& name, const std::string& expression) {
-  uint32_t order = segment_texts_.count(name) > 0 ? segment_texts_[name].first : static_cast<uint32_t>(segment_texts_.size());
+  uint32_t order = segment_texts_.count(name) > 0 ? segment_texts_[name].first : next_definition_++;
   segment_texts_[name] = {order, expression};
   definitions_are_stale_ = true;
+}
+
+void NaiveStore::DropAttribute(const std::string& name) {
+  attribute_texts_.erase(name);
+  definitions_are_stale_ = true;
+}
+
+void NaiveStore::DropSegment(const std::string& name) {
+  segment_texts_.erase(name);
+  definitions_are_stale_ = true;
+}
+
+NaiveStore NaiveStore::With(uint64_t id) {
+  if (definitions_are_stale_) Recompile();
+  NaiveStore one(options_);
+  one.now_us_ = now_us_;
+  one.profiles_.emplace(id, profiles_.at(id));
+  one.schema_ = schema_;
+  one.lists_ = lists_;
+  one.definitions_ = definitions_;
+  one.time_zone_ = time_zone_;
+  one.figures_ = figures_;
+  return one;
+}
+
+Value NaiveStore::Figure(const std::string& name) const {
+  auto it = figures_.find(name);
+  return it == figures_.end() ? Value() : it->second;
+}
+
+std::optional<int64_t> NaiveStore::ExpiryOf(const std::string& segment, uint64_t id) const {
+  auto list = lists_.find(segment);
+  if (list == lists_.end() || list->second.count(id) == 0) return std::nullopt;
+  return list->second.at(id);
 }
 
 void NaiveStore::DefineList(const std::string& name) { DefineSegment(name, ""); }
@@ -486,31 +521,29 @@ bool NaiveStore::IsMember(const std::string& segment, uint64_t id) const {
   return member != list->second.end() && (!member->second.has_value() || now_us_ < *member->second);
 }
 
-// In the order of definition, attributes before segments: what a definition uses is defined before it.
+// In the order of definition: what a definition uses is defined before it.
 void NaiveStore::Recompile() {
   definitions_are_stale_ = false;
   definitions_ = {};
   schema_.version++;
-  auto compile = [&](const std::string& name, const std::string& text) {
-    StatusOr<ExpressionRef> expression = Compile(text);
-    if (!expression.ok()) Stop(fmt::format("'{}' is {}: {}", name, text, MessageOf(expression.status())));
-    return *expression;
-  };
-  std::map<uint32_t, std::string> ordered;
-  for (const auto& [name, entry] : attribute_texts_) ordered[entry.first] = name;
-  for (const auto& [order, name] : ordered) {
-    ExpressionRef expression = compile(name, attribute_texts_[name].second);
-    FindAttribute(name)->type = expression->type();
-    definitions_.attributes[name] = expression;
-  }
-  ordered.clear();
+  std::map<uint32_t, std::pair<bool, std::string>> ordered;  // whether it is a segment, and its name
+  for (const auto& [name, entry] : attribute_texts_) ordered[entry.first] = {false, name};
   for (const auto& [name, entry] : segment_texts_) {
-    ordered[entry.first] = name;
+    ordered[entry.first] = {true, name};
     if (entry.second.empty()) definitions_.segments[name] = {SegmentId(entry.first), true, nullptr};
   }
-  for (const auto& [order, name] : ordered) {
-    const std::string& text = segment_texts_[name].second;
-    if (!text.empty()) definitions_.segments[name] = {SegmentId(order), false, compile(name, text)};
+  for (const auto& [order, definition] : ordered) {
+    const auto& [is_segment, name] = definition;
+    const std::string& text = is_segment ? segment_texts_[name].second : attribute_texts_[name].second;
+    if (text.empty()) continue;
+    StatusOr<ExpressionRef> expression = Compile(text);
+    if (!expression.ok()) Stop(fmt::format("'{}' is {}: {}", name, text, MessageOf(expression.status())));
+    if (is_segment) {
+      definitions_.segments[name] = {SegmentId(order), false, *expression};
+    } else {
+      FindAttribute(name)->type = (*expression)->type();
+      definitions_.attributes[name] = *expression;
+    }
   }
 }
 

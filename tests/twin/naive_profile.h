@@ -78,6 +78,9 @@ class NaiveStore {
   void DefineAttribute(const std::string& name, const std::string& expression);
   void DefineSegment(const std::string& name, const std::string& expression);
   void DefineList(const std::string& name);
+  // Nothing else may use it.
+  void DropAttribute(const std::string& name);
+  void DropSegment(const std::string& name);
   void SetTimeZone(const std::string& name) { time_zone_ = name; }
 
   // ---- Static segments ----
@@ -85,6 +88,11 @@ class NaiveStore {
   void RemoveMember(const std::string& segment, uint64_t id);
   void ClearMembers(const std::string& segment);
   bool IsMember(const std::string& segment, uint64_t id) const;
+  std::optional<int64_t> ExpiryOf(const std::string& segment, uint64_t id) const;
+
+  // ---- Published figures (population.x): what is given; absent until then ----
+  void SetFigure(const std::string& name, Value value) { figures_[name] = std::move(value); }
+  Value Figure(const std::string& name) const;
 
   // ---- Looking ----
   StatusOr<ExpressionRef> Compile(const std::string& text, const std::map<std::string, Value, std::less<>>* parameters = nullptr,
@@ -98,6 +106,8 @@ class NaiveStore {
   const NamedDefinitions& definitions();
   int64_t now_us() const { return now_us_; }
   const std::string& time_zone() const { return time_zone_; }
+  // A store of this one profile alone, whose clock can be moved by itself. Nothing may be defined in it.
+  NaiveStore With(uint64_t id);
   // Everything known about one profile, for the message of a failing test.
   std::string Dump(uint64_t id) const;
 
@@ -132,10 +142,12 @@ class NaiveStore {
   std::map<std::string, uint64_t> by_identifier_;
   Schema schema_;
   bool definitions_are_stale_ = false;
+  uint32_t next_definition_ = 0;
   std::map<std::string, std::pair<uint32_t, std::string>> attribute_texts_;  // name → (order of definition, text)
   std::map<std::string, std::pair<uint32_t, std::string>> segment_texts_;    // text empty: a list
   std::map<std::string, NaiveList> lists_;
   NamedDefinitions definitions_;
+  std::map<std::string, Value> figures_;
   std::string time_zone_ = "UTC";
 };
 

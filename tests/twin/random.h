@@ -6,6 +6,8 @@
 // The environment scales the tests: KORREL_SEED (the first seed; every round counts on from it) and KORREL_ROUNDS.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <cstdlib>
 #include <initializer_list>
@@ -38,5 +40,8 @@ inline uint64_t EnvironmentOr(const char* name, uint64_t otherwise) {
 }
 inline uint64_t FirstSeed(uint64_t otherwise) { return EnvironmentOr("KORREL_SEED", otherwise); }
 inline uint64_t Rounds(uint64_t otherwise) { return EnvironmentOr("KORREL_ROUNDS", otherwise); }
+
+// What a test did, for long runs to add up (long_run.py): stands in the test's results as "operations".
+inline void RecordOperations(uint64_t count) { testing::Test::RecordProperty("operations", std::to_string(count)); }
 
 }  // namespace korrel::twin

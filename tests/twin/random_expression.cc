@@ -1,5 +1,8 @@
 #include "tests/twin/random_expression.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "fmt/format.h"
 
 namespace korrel::twin {
@@ -107,6 +110,7 @@ std::string RandomExpression::Condition(int depth) {
 }
 
 std::string RandomExpression::Test(int depth) {
+  if (!InEvents() && !words_.simple && random_.OneIn(12)) return random_.OneIn(3) ? DecayTest(depth) : Sequence(depth);
   if (!InEvents() && random_.OneIn(12)) {
     if (words_.simple) return "has_identifier('email')";
     return random_.Pick({"in segment 'churn risk'", "in segment 'vip'", "in segment 'adults'", "has_identifier('email')",
@@ -216,7 +220,7 @@ std::string RandomExpression::Int(int depth) {
   if (Leaf(depth)) return random_.OneIn(4) ? random_.Pick(words_.ints) : NameOr(Kind::kInt, random_.Pick(words_.ints));
   --depth;
   bool events = !InEvents() && !words_.simple;
-  switch (random_.Below(events ? 24 : 12)) {
+  switch (random_.Below(events ? 26 : 12)) {
     case 0:
       return fmt::format("({} {} {})", Int(depth), random_.Pick({"+", "-", "*", "%"}), Int(depth));
     case 1:
@@ -256,6 +260,9 @@ std::string RandomExpression::Int(int depth) {
     case 16:
     case 17:
       return AggregateOfEvents("days_active", depth, true);
+    case 18:
+    case 19:
+      return AggregateOfEvents("sessions", depth, false);
     default:
       return AggregateOfEvents("count", depth, false);
   }
@@ -293,7 +300,7 @@ std::string RandomExpression::Double(int depth) {
   if (Leaf(depth)) return random_.OneIn(4) ? random_.Pick(words_.doubles) : NameOr(Kind::kDouble, random_.Pick(words_.doubles));
   --depth;
   bool events = !InEvents() && !words_.simple;
-  switch (random_.Below(events ? 11 : 7)) {
+  switch (random_.Below(events ? 13 : 7)) {
     case 0:
       return fmt::format("({} {} {})", Double(depth), random_.Pick({"+", "-", "*", "/"}), Number(depth));
     case 1:
@@ -312,6 +319,9 @@ std::string RandomExpression::Double(int depth) {
       return AggregateOver(random_.Pick({"min", "max", "first", "last", "most_frequent"}), Kind::kDouble, depth);
     case 8:
       return AggregateOver("sum", Kind::kDouble, depth);
+    case 9:
+    case 10:
+      return Decayed(depth);
     default: {
       Kind kinds[] = {Kind::kInt, Kind::kDecimal, Kind::kDouble};
       return AggregateOver("avg", kinds[random_.Below(3)], depth);
@@ -462,9 +472,50 @@ std::string RandomExpression::AggregateOver(const char* aggregate, Kind kind, in
   std::string event_type = scope_.event_type;
   // An argument without a property belongs to no event type.
   if (argument.find(event_type + ".") == std::string::npos) argument = NameOr(kind, "order.quantity");
-  std::string text = fmt::format("{}({}{})", aggregate, argument, Where(depth));
+  bool decays = std::string_view(aggregate).starts_with("decayed");
+  std::string text = fmt::format("{}({}{}{})", aggregate, argument, Where(depth), decays ? HalfLife() : "");
   scope_ = {};
-  return text + Window(IsRetained(event_type));
+  return decays ? text : text + Window(IsRetained(event_type));
+}
+
+std::string RandomExpression::HalfLife() {
+  return ", half_life " + std::string(random_.Pick({"1us", "1h", "1d", "7d", "30d", "400d", "36500d"}));
+}
+
+std::string RandomExpression::Decayed(int depth) {
+  Kind kinds[] = {Kind::kInt, Kind::kDecimal, Kind::kDouble};
+  if (random_.OneIn(2)) return AggregateOver("decayed_sum", kinds[random_.Below(3)], depth);
+  scope_ = {EventName(), false};
+  std::string text = fmt::format("decayed_count({}{}{})", scope_.event_type, Where(depth), HalfLife());
+  scope_ = {};
+  return text;
+}
+
+std::string RandomExpression::DecayTest(int depth) {
+  std::string decayed = Decayed(depth);
+  if (random_.OneIn(4)) return fmt::format("{} between {} and {}", decayed, NumberLiteral(), Number(1));
+  const char* op = random_.Pick({"=", "!=", "<", "<=", ">", ">="});
+  if (random_.OneIn(3)) return fmt::format("{} {} {}", random_.OneIn(2) ? NumberLiteral() : Decayed(0), op, decayed);
+  return fmt::format("{} {} {}", decayed, op, random_.OneIn(3) ? Number(1) : NumberLiteral());
+}
+
+std::string RandomExpression::Step() {
+  scope_ = {EventName(), false};
+  std::string where = Where(1), step = where.empty() ? scope_.event_type : fmt::format("({}{})", scope_.event_type, where);
+  scope_ = {};
+  return step;
+}
+
+std::string RandomExpression::Sequence(int depth) {
+  std::string text = "did " + Step();
+  for (int64_t i = random_.Between(0, std::clamp(depth, 0, 3)); i > 0; --i) {
+    while (random_.OneIn(4)) text += " without " + Step();
+    text += " then " + Step();
+  }
+  while (random_.OneIn(3)) text += " without " + Step();
+  if (random_.OneIn(2)) text += " within " + std::string(random_.Pick({"1us", "1h", "3h", "1d", "7d", "90d", "400d"}));
+  // `any` holds the retained types too.
+  return text + Window(true);
 }
 
 std::string RandomExpression::AggregateOfEvents(const char* aggregate, int depth, bool with_zone) {
@@ -473,7 +524,8 @@ std::string RandomExpression::AggregateOfEvents(const char* aggregate, int depth
   std::string where = Where(depth);
   scope_ = {};
   std::string zone = with_zone && random_.OneIn(2) ? ", " + Zone() : "";
-  return fmt::format("{}({}{}{})", aggregate, event_type, where, zone) + Window(IsRetained(event_type) || event_type == "any");
+  std::string gap = std::string_view(aggregate) == "sessions" ? ", gap " + std::string(random_.Pick({"1us", "1h", "2h", "1d", "30d"})) : "";
+  return fmt::format("{}({}{}{}{})", aggregate, event_type, where, zone, gap) + Window(IsRetained(event_type) || event_type == "any");
 }
 
 }  // namespace korrel::twin

@@ -64,6 +64,12 @@ class RandomExpression {
   // aggregate(property …) window, of one of the kinds; needs attribute scope.
   std::string AggregateOver(const char* aggregate, Kind kind, int depth);
   std::string AggregateOfEvents(const char* aggregate, int depth, bool with_zone);
+  std::string HalfLife();
+  std::string Decayed(int depth);
+  // A decayed sum against a constant, something else that does not decay, or another one.
+  std::string DecayTest(int depth);
+  std::string Step();
+  std::string Sequence(int depth);
 
   Random& random_;
   const Vocabulary& words_;

@@ -23,6 +23,8 @@ class RandomTrace {
   const Vocabulary& vocabulary() const { return world_.vocabulary(); }
   // What the steps did so far, newest last, for the message of a failing test.
   std::string LastSteps(size_t count) const;
+  // Writes, events, list changes, moves of the clock and definitions so far, each by itself.
+  uint64_t operation_count() const { return steps_.size(); }
 
  private:
   uint64_t Person() { return 1 + random_.Below(people_); }

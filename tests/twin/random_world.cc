@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "fmt/format.h"
 #include "fmt/ranges.h"
@@ -346,6 +347,14 @@ void DeclareIn(Database* database) {
   StatusOr<ApplyAnswer> answer = database->ApplyDefinitions(request);
   ASSERT_TRUE(answer.ok()) << answer.status();
   for (const DefinitionChange& change : answer->changes) EXPECT_TRUE(change.error.ok()) << change.name << ": " << change.error;
+  WaitUntilFilled(database);
+}
+
+void WaitUntilFilled(Database* database) {
+  auto deadline = std::chrono::steady_clock::now().time_since_epoch() + std::chrono::minutes(2);
+  Status filled = database->WaitUntilFilled(database->GetStatus().catalog_revision,
+                                            std::chrono::duration_cast<std::chrono::nanoseconds>(deadline).count(), nullptr);
+  EXPECT_TRUE(filled.ok()) << filled;
 }
 
 std::string DifferenceOf(const std::vector<ItemOutcome>& expected, const StatusOr<WriteResult>& actual) {

@@ -67,6 +67,8 @@ std::unique_ptr<Database> OpenDatabase(const Layout& layout, ClockMode mode, int
 
 // The schema above in a new database. Fails the test where it is refused.
 void DeclareIn(Database* database);
+// Until everything that was defined is kept current. Nothing is asserted about how soon.
+void WaitUntilFilled(Database* database);
 
 // Compares outcomes item by item: applied, duplicates, refusals with their reasons. Empty: equal; else what differs.
 std::string DifferenceOf(const std::vector<ItemOutcome>& expected, const StatusOr<WriteResult>& actual);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "fmt/format.h"
 #include "tests/twin/expression_check.h"
 
@@ -143,6 +145,8 @@ void SideBySide::Define(const Definition& definition) {
     case DefinitionKind::kAttribute:
       twin_.DefineAttribute(name, definition.attribute.expression);
       break;
+    case DefinitionKind::kPopulation:
+      FAIL() << "the twin publishes no figures: " << definition.name;
   }
   ApplyRequest request;
   request.definitions = {definition};
@@ -151,6 +155,40 @@ void SideBySide::Define(const Definition& definition) {
     ASSERT_TRUE(answer.ok()) << LayoutName(side.layout) << ": " << definition.name << ": " << answer.status();
     for (const DefinitionChange& change : answer->changes) EXPECT_TRUE(change.error.ok()) << change.name << ": " << change.error;
   }
+}
+
+bool SideBySide::TryDefine(const Definition& definition, std::string* reason) {
+  ApplyRequest request;
+  request.definitions = {definition};
+  request.validate_only = true;
+  std::set<std::string> reasons;
+  for (Side& side : sides_) {
+    StatusOr<ApplyAnswer> answer = side.database->ApplyDefinitions(request);
+    Status refusal = answer.status();
+    for (const DefinitionChange& change : answer.ok() ? answer->changes : std::vector<DefinitionChange>()) refusal.Update(change.error);
+    reasons.insert(refusal.ok() ? "" : std::string(ReasonOf(refusal)));
+  }
+  EXPECT_EQ(reasons.size(), 1u) << definition.name << " is refused here and accepted there";
+  *reason = *reasons.begin();
+  if (!reason->empty() || reasons.size() != 1) return false;
+  Define(definition);
+  return true;
+}
+
+bool SideBySide::TryDrop(const std::string& name) {
+  std::set<bool> done;
+  for (Side& side : sides_) {
+    StatusOr<ApplyAnswer> answer = side.database->DeleteDefinition(name, false, 0, "");
+    if (!answer.ok()) {
+      EXPECT_EQ(answer.status().code(), absl::StatusCode::kFailedPrecondition) << name << ": " << answer.status();
+    }
+    done.insert(answer.ok());
+  }
+  EXPECT_EQ(done.size(), 1u) << name << " is dropped here and kept there";
+  if (!*done.begin()) return false;
+  std::string bare = name.substr(name.find('/') + 1);
+  name.rfind("segments/", 0) == 0 ? twin_.DropSegment(bare) : twin_.DropAttribute(bare);
+  return true;
 }
 
 }  // namespace korrel::twin

@@ -34,7 +34,10 @@ class SideBySide {
   void Delete(const std::string& identifier);
   void AdvanceTo(int64_t to_us);
   void UpdateMembers(const UpdateMembersRequest& request);
-  void Define(const Definition& definition);
+  void Define(const Definition& definition);  // does not wait until it is filled
+  // Nothing changes where it is refused: by all of them alike, for `reason`.
+  bool TryDefine(const Definition& definition, std::string* reason);
+  bool TryDrop(const std::string& name);  // "segments/x", "attributes/y"; refused where something uses it
 
  private:
   NaiveStore twin_;

@@ -56,6 +56,100 @@ TEST(TwinNumber, ConversionKeepsTheNumberOrFails) {
   EXPECT_EQ(Converted(INT64_MAX, kDoubleType), std::nullopt);
 }
 
+// ---- Sequences, sessions, decay ----
+
+// Events a b c … of one step each: fits is where the letter stands in `history`, one second apart.
+bool Sequence(const std::string& history, const std::string& steps, std::optional<int64_t> within_us = std::nullopt, int64_t now_us = 100) {
+  std::vector<int64_t> times;
+  for (size_t i = 0; i < history.size(); ++i) times.push_back(static_cast<int64_t>(i));
+  std::vector<NaiveStep> parsed;
+  bool without = false;
+  for (char step : steps) {
+    if (step == '!') {
+      without = true;
+      continue;
+    }
+    parsed.push_back({without, {}});
+    for (char event : history) parsed.back().fits.push_back(event == step);
+    without = false;
+  }
+  return SequenceHolds(times, std::vector<bool>(times.size(), true), parsed, within_us, now_us);
+}
+
+TEST(TwinSequence, StepsFollowEachOtherAndMayLeaveOthersOut) {
+  EXPECT_TRUE(Sequence("abc", "abc"));
+  EXPECT_TRUE(Sequence("axxbxc", "abc"));
+  EXPECT_FALSE(Sequence("acb", "abc"));
+  EXPECT_FALSE(Sequence("a", "aa"));  // one event is one step
+  EXPECT_TRUE(Sequence("aa", "aa"));
+  EXPECT_FALSE(Sequence("", "a"));
+}
+
+TEST(TwinSequence, WithinCountsFromTheFirstToTheLastStep) {
+  EXPECT_TRUE(Sequence("a..b", "ab", 3));
+  EXPECT_FALSE(Sequence("a..b", "ab", 2));
+  EXPECT_TRUE(Sequence("a.a.b", "ab", 2));     // the later a
+  EXPECT_FALSE(Sequence("ab...c", "abc", 4));  // the whole, not the last step
+  EXPECT_TRUE(Sequence("a....ba.b", "ab", 2));
+}
+
+TEST(TwinSequence, WithoutBetweenTwoStepsMeansThoseTwoEvents) {
+  EXPECT_FALSE(Sequence("axb", "a!xb"));
+  EXPECT_TRUE(Sequence("axab", "a!xb"));
+  EXPECT_TRUE(Sequence("xabx", "a!xb"));
+  EXPECT_TRUE(Sequence("axbcab", "a!xb"));
+  EXPECT_FALSE(Sequence("aybxab", "a!x!yb!x!yb"));
+  EXPECT_TRUE(Sequence("ab", "a!ab"));  // the events of the steps are not between them
+}
+
+TEST(TwinSequence, AClosingWithoutWaitsUntilItsInstantHasCome) {
+  EXPECT_TRUE(Sequence("ab", "ab!x", 5, 6));
+  EXPECT_FALSE(Sequence("ab", "ab!x", 5, 5));
+  EXPECT_FALSE(Sequence("ab....x", "ab!x", 5, 50));  // at time(b) + 5 exactly
+  EXPECT_TRUE(Sequence("ab.....x", "ab!x", 5, 50));
+  EXPECT_TRUE(Sequence("ab.b", "ab!x"));
+  EXPECT_FALSE(Sequence("ab.x", "ab!x"));
+  EXPECT_TRUE(Sequence("abxb", "ab!x"));  // the second b has none behind it
+}
+
+TEST(TwinDecay, FoldsAndCrossesItsBoundAtOneInstant) {
+  NaiveDecay decay = *FoldDecay({{0, 1.0}, {10, 1.0}, {10, 2.0}}, 10);
+  EXPECT_EQ(decay.s, 3.5);
+  EXPECT_EQ(decay.time_us, 10);
+  EXPECT_EQ(DecayedValue(decay, 30), 0.875);
+  // Down from 3.5 to 0.875 in exactly 20.
+  EXPECT_TRUE(DecayCompares(decay, Op::kGreater, 0.875, 29));
+  EXPECT_FALSE(DecayCompares(decay, Op::kGreater, 0.875, 30));
+  EXPECT_TRUE(DecayCompares(decay, Op::kGreaterEqual, 0.875, 30));
+  EXPECT_FALSE(DecayCompares(decay, Op::kGreaterEqual, 0.875, 31));
+  EXPECT_TRUE(DecayCompares(decay, Op::kLess, 0.875, 31));
+  EXPECT_TRUE(DecayCompares(decay, Op::kLessEqual, 0.875, 30));
+  // Never nothing, however long ago.
+  EXPECT_TRUE(DecayCompares(decay, Op::kGreater, 0, INT64_MAX));
+  NaiveDecay debt{-3.5, 10, 10};
+  EXPECT_TRUE(DecayCompares(debt, Op::kLess, -0.875, 29));
+  EXPECT_FALSE(DecayCompares(debt, Op::kLess, -0.875, 30));
+  EXPECT_TRUE(DecayCompares(debt, Op::kGreaterEqual, -0.875, 30));
+  EXPECT_FALSE(DecayCompares(debt, Op::kGreater, -0.875, 30));
+  EXPECT_TRUE(DecayCompares(debt, Op::kGreater, -0.875, 31));
+  EXPECT_TRUE(DecayCompares(debt, Op::kGreater, -4, 10));
+}
+
+TEST(TwinSessions, ARunCountsWhereOneOfItsEventsIsInTheWindow) {
+  HandMade world("2017-06-02T00:00:00Z");
+  world.Set("anna", {});
+  for (const char* time : {"2017-06-01T10:00:00Z", "2017-06-01T10:30:00Z", "2017-06-01T11:00:00.000001Z", "2017-06-01T12:00:00Z"}) {
+    world.Track("anna", "visit", time);
+  }
+  EXPECT_EQ(world.Ask("anna", "sessions(visit, gap 30m)"), Int(3));
+  EXPECT_EQ(world.Ask("anna", "sessions(visit, gap 29m)"), Int(4));
+  EXPECT_EQ(world.Ask("anna", "sessions(visit, gap 1h)"), Int(1));
+  EXPECT_EQ(world.Ask("anna", "sessions(visit, gap 30m) over 810m"), Int(2));  // from 10:30 on, left out itself
+  EXPECT_EQ(world.Ask("anna", "sessions(visit where page = '/', gap 30m)"), Int(0));
+  EXPECT_EQ(world.Ask("anna", "sessions(visit, gap 30m) over today at 'America/New_York'"), Int(3));
+  EXPECT_EQ(world.Ask("anna", "sessions(visit, gap 30m) over today at time_zone"), kAbsent);
+}
+
 // ---- Absent ----
 
 class TwinAbsent : public testing::Test {
