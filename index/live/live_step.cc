@@ -85,11 +85,12 @@ int64_t LiveState::Impl::NextListExpiry(Row row) const {
 
 bool LiveState::Impl::SetColumn(const LivePlan::ExpressionUnit& unit, Row row, const Vector& vector) {
   const Value value = InTypeOf(unit, vector);
-  AttributeColumn* column = table->GetOrAddColumn(*unit.attribute, unit.type);
+  const AttributeColumn* column = table->GetOrAddComputed(*unit.attribute, unit.type);
   if (IsPresent(value) ? column->Holds(row, value) : !column->Has(row)) return false;
   MarkDependents(plan->OfAttribute(*unit.attribute), row);
   // A dictionary that is full has no place for the value.
-  if (!column->Set(row, value, observer).ok()) return column->Set(row, Value(), observer).ok();
+  if (!table->SetComputed(row, *unit.attribute, unit.type, value).ok())
+    return table->SetComputed(row, *unit.attribute, unit.type, Value()).ok();
   return true;
 }
 

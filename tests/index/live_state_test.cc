@@ -18,6 +18,16 @@ TEST(LiveState, AnAttributeComputedFromEventsFollowsEveryEvent) {
   EXPECT_EQ(shard.table.column(shard.names.attribute("spend").id)->Get(row), Value(Money(350)));
 }
 
+TEST(LiveState, EveryKeptAttributeIsAComputedColumnWhateverItIsMadeOf) {
+  LiveShard shard;
+  shard.DefineAttribute("orders", "count(order)");
+  shard.DefineAttribute("letters", "upper(country)");
+  shard.Adopt();
+  shard.Write(shard.Begin(), "country", std::string("nl"));
+  for (const char* name : {"orders", "letters"}) EXPECT_TRUE(shard.table.IsComputedColumn(shard.names.attribute(name).id)) << name;
+  EXPECT_FALSE(shard.table.IsComputedColumn(shard.names.attribute("country").id));
+}
+
 TEST(LiveState, ASegmentIsEnteredByAnEventAndLeftAtTheWindowsEdgeToTheMicrosecond) {
   LiveShard shard;
   shard.DefineSegment("lately", "count(order) over 30d > 0");
