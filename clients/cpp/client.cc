@@ -21,11 +21,12 @@ void FillRequestId(Message* request) {
   if (request->request_id().empty()) request->set_request_id(NewRequestId());
 }
 
-grpc::ChannelArguments Arguments() {
+grpc::ChannelArguments Arguments(const ClientOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(64 << 20);  // an answer may be larger than what a server takes in
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 500);
+  // Despite its name how long an attempt to connect may take: a busy server is given all the time there is.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(options.connect_timeout.count()));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
   return arguments;
 }
@@ -48,7 +49,7 @@ std::string NewRequestId() {
 }
 
 StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
-  auto channel = grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), Arguments());
+  auto channel = grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), Arguments(options));
   const auto deadline = system_clock::now() + options.connect_timeout;
   auto state = channel->GetState(true);
   while (state != GRPC_CHANNEL_READY) {

@@ -1,14 +1,21 @@
 // The client and the whole command line against services in this process that answer what the test wants.
 #include "clients/cpp/client.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <sstream>
+#include <thread>
 
 #include "clients/cli/cli.h"
 #include "google/rpc/error_details.pb.h"
@@ -227,6 +234,51 @@ TEST(Client, ConnectSaysWhereNobodyAnswers) {
   ASSERT_FALSE(client.ok());
   EXPECT_EQ(client.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(client.status().message()), HasSubstr("no Korrel server answers at 127.0.0.1:1"));
+}
+
+// Takes one connection and is as slow to greet as a machine that has too much to do.
+class SlowGreeter {
+ public:
+  SlowGreeter() : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in at{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+    socklen_t size = sizeof at;
+    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&at), size), 0);
+    EXPECT_EQ(listen(listener_, 1), 0);
+    EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size), 0);
+    port_ = ntohs(at.sin_port);
+    thread_ = std::thread([this] { Greet(); });
+  }
+  ~SlowGreeter() {
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    close(listener_);
+  }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  void Greet() {
+    const int connection = accept(listener_, nullptr, nullptr);
+    if (connection < 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(900));
+    const char settings[9] = {0, 0, 0, 4, 0, 0, 0, 0, 0};  // an empty SETTINGS frame
+    if (write(connection, settings, sizeof settings) < 0) std::perror("write");
+    char ignored[256];
+    while (read(connection, ignored, sizeof ignored) > 0) {
+    }
+    close(connection);
+  }
+  const int listener_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+TEST(Client, ConnectGivesASlowServerAllOfItsTimeAndNotHalf) {
+  SlowGreeter greeter;
+  ClientOptions options;
+  options.address = greeter.address();
+  options.connect_timeout = std::chrono::seconds(20);
+  const auto client = Client::Connect(options);
+  EXPECT_TRUE(client.ok()) << client.status();
 }
 
 TEST(Client, ErrorsCarryReasonFieldAndThePlaceInTheExpression) {
