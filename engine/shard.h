@@ -25,7 +25,7 @@ namespace korrel {
 class Identity;
 
 struct Shard {
-  explicit Shard(bool keep_postings) : index(keep_postings), table(&index), live(&table, &index, &index) { index.Attach(&table); }
+  explicit Shard(bool keep_postings) : index(keep_postings), table(&index), live(&table, &index) { index.Attach(&table); }
   Shard(const Shard&) = delete;
 
   mutable PhaseFairLock lock;

@@ -93,7 +93,7 @@ class HotProfile {
   std::vector<ExpressionRef> expressions_;
   std::vector<AggregateUnit> units_;
   std::unique_ptr<VectorMachine> machine_;
-  AggregateKeeper keeper_{&table_, nullptr, &view_};
+  AggregateKeeper keeper_{&table_, &view_};
   std::vector<uint8_t> filled_;
   std::vector<uint32_t> changed_;
   Row row_;

@@ -12,25 +12,10 @@
 #include "index/evaluation/work.h"
 
 namespace korrel {
-namespace {
-
-// The window as [from, to) in time.
-struct Range {
-  int64_t from_us, to_us;
-};
-
-Range CalendarRange(const Window& window, const Zone& zone, int64_t now_us) {
-  const int64_t start = zone.UnitStart(now_us, window.unit, 0);
-  if (window.kind == Window::Kind::kThis) return {start, now_us + 1};
-  return {zone.UnitStart(now_us, window.unit, -1), start};
-}
-
-}  // namespace
-
 EdgeFinder::Shown EdgeFinder::EventsOf(const Term& aggregate) {
   Shown shown;
   const Window& window = aggregate.node->window;
-  Range range{INT64_MIN, now_ + 1};
+  TimeRange range{INT64_MIN, now_ + 1};
   const Zone* zone = nullptr;
   if (window.kind == Window::Kind::kSliding) {
     range = {now_ - window.from_us + 1, now_ - window.to_us + 1};
@@ -88,7 +73,7 @@ void EdgeFinder::AddSpan(const Term& aggregate, EventTypeId type, int64_t from_u
 void EdgeFinder::SetBoundary(const Window& window, const Zone& zone, Shown* shown) const {
   machine_->meter_->Add(3 * work::kCalendar);
   const int64_t boundary = zone.NextChange(now_, ReadingUnitOf(window.unit));
-  const Range next = CalendarRange(window, zone, boundary);
+  const TimeRange next = CalendarRange(window, zone, boundary);
   for (const Span& span : shown->spans) {
     const bool waits = span.next < span.size && span.history->TimeOf(span.next) <= now_;
     const uint32_t first = std::max(span.held, span.history->LowerBound(next.from_us));

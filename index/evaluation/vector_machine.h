@@ -51,6 +51,8 @@ const AttributeColumn* ColumnOf(const Term& term, const ShardView& view);
 struct TimeRange {
   int64_t from_us, to_us;  // [from, to)
 };
+// What a calendar window shows at an instant.
+TimeRange CalendarRange(const Window& window, const Zone& zone, int64_t now_us);
 
 // Whether a sequence was done, and the next instant at which that can be otherwise although nothing is written; the largest number:
 // never.

@@ -5,15 +5,11 @@
 
 namespace korrel {
 
-namespace {
-
 TimeRange CalendarRange(const Window& window, const Zone& zone, int64_t now_us) {
   const int64_t start = zone.UnitStart(now_us, window.unit, 0);
   if (window.kind == Window::Kind::kThis) return {start, now_us + 1};
   return {zone.UnitStart(now_us, window.unit, -1), start};
 }
-
-}  // namespace
 
 std::optional<TimeRange> VectorMachine::WindowOf(const Term& term, const Vector* zone_names, size_t i) {
   const int64_t now = view_->now_us;

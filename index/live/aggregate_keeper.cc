@@ -96,7 +96,7 @@ struct AggregateKeeper::Impl {
   }
 };
 
-AggregateKeeper::AggregateKeeper(ProfileTable* table, CodeObserver*, ShardView* view)
+AggregateKeeper::AggregateKeeper(ProfileTable* table, ShardView* view)
     : impl_(std::make_unique<Impl>(Impl{.table = table, .view = view, .shared = {.table = table}})) {}
 AggregateKeeper::~AggregateKeeper() = default;
 

@@ -37,7 +37,7 @@ class AggregateKeeper {
  public:
   // All must outlive the keeper. The view's now_us is the instant of everything that follows and is set by the owner. The machine evaluates
   // `where`, arguments and whole aggregates; its terms are those of the plan adopted last.
-  AggregateKeeper(ProfileTable* table, CodeObserver* observer, ShardView* view);
+  AggregateKeeper(ProfileTable* table, ShardView* view);
   ~AggregateKeeper();
 
   // Units of the same serial keep their columns, others are dropped; new ones are empty and must be filled row by row.

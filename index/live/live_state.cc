@@ -4,8 +4,7 @@
 
 namespace korrel {
 
-LiveState::LiveState(ProfileTable* table, const ShardIndex* index, CodeObserver* observer)
-    : impl_(std::make_unique<Impl>(table, index, observer)) {
+LiveState::LiveState(ProfileTable* table, const ShardIndex* index) : impl_(std::make_unique<Impl>(table, index)) {
   impl_->view.kept = this;
   impl_->plan = LivePlan::Make(Schema(), NamedDefinitions(), "UTC", nullptr);
 }

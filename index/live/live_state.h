@@ -39,8 +39,8 @@ struct SegmentFlip {
 
 class LiveState final : public KeptValues {
  public:
-  // `observer` hears of the columns of computed attributes, as of stored ones (postings). All must outlive it.
-  LiveState(ProfileTable* table, const ShardIndex* index, CodeObserver* observer);
+  // Both must outlive it.
+  LiveState(ProfileTable* table, const ShardIndex* index);
   ~LiveState() override;
 
   using Flips = std::vector<SegmentFlip>;

@@ -19,8 +19,7 @@
 namespace korrel {
 
 struct LiveState::Impl final : RuleInputs {
-  Impl(ProfileTable* table, const ShardIndex* index, CodeObserver* observer)
-      : table(table), observer(observer), view{table, index, nullptr, 0}, keeper(table, observer, &view) {}
+  Impl(ProfileTable* table, const ShardIndex* index) : table(table), view{table, index, nullptr, 0}, keeper(table, &view) {}
 
   // Units that came together and are filled together, row by row. Rows below the mark are done, and maintained like all others.
   struct FillGroup {
@@ -86,7 +85,6 @@ struct LiveState::Impl final : RuleInputs {
   void RecheckRow(Row row, Flips* flips);
 
   ProfileTable* const table;
-  CodeObserver* const observer;
   LivePlanRef plan;
   SchemaRef schema;
   PopulationRef population;  // without the instants of the next ones: no row waits for a publication, each comes with a recheck

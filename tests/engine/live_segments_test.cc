@@ -3,35 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "engine/live/replay.h"
+#include "tests/engine/live_definitions.h"
 #include "tests/engine/write_fixture.h"
 
 namespace korrel {
 namespace {
 
 constexpr int64_t kHourUs = 3'600 * kSecondUs;
-
-Definition Segment(std::string name, std::string expression) {
-  Definition definition;
-  definition.name = "segments/" + name;
-  definition.kind = DefinitionKind::kSegment;
-  definition.segment.expression = std::move(expression);
-  return definition;
-}
-Definition Computed(std::string name, std::string expression) {
-  Definition definition;
-  definition.name = "attributes/" + name;
-  definition.attribute.expression = std::move(expression);
-  return definition;
-}
-
-void Apply(Database& database, std::vector<Definition> definitions) {
-  ApplyRequest request;
-  request.definitions = std::move(definitions);
-  auto answer = database.ApplyDefinitions(request);
-  ASSERT_TRUE(answer.ok()) << answer.status();
-  for (const DefinitionChange& change : answer->changes) ASSERT_TRUE(change.error.ok()) << change.name << ": " << change.error;
-  ASSERT_TRUE(database.WaitUntilFilled(answer->revision, 0, {}).ok());
-}
 
 // Every flip that the log tells of, in its order.
 struct Told {

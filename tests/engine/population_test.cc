@@ -9,6 +9,7 @@
 
 #include "engine/live/population.h"
 #include "engine/live/replay.h"
+#include "tests/engine/live_definitions.h"
 #include "tests/engine/write_fixture.h"
 
 namespace korrel {
@@ -26,28 +27,6 @@ Definition Figure(std::string name, std::string expression, int64_t every_us = k
   definition.kind = DefinitionKind::kPopulation;
   definition.population = {std::move(expression), every_us, ""};
   return definition;
-}
-Definition Segment(std::string name, std::string expression) {
-  Definition definition;
-  definition.name = "segments/" + name;
-  definition.kind = DefinitionKind::kSegment;
-  definition.segment.expression = std::move(expression);
-  return definition;
-}
-Definition Computed(std::string name, std::string expression) {
-  Definition definition;
-  definition.name = "attributes/" + name;
-  definition.attribute.expression = std::move(expression);
-  return definition;
-}
-
-void Apply(Database& database, std::vector<Definition> definitions) {
-  ApplyRequest request;
-  request.definitions = std::move(definitions);
-  auto answer = database.ApplyDefinitions(request);
-  ASSERT_TRUE(answer.ok()) << answer.status();
-  for (const DefinitionChange& change : answer->changes) ASSERT_TRUE(change.error.ok()) << change.name << ": " << change.error;
-  ASSERT_TRUE(database.WaitUntilFilled(answer->revision, 0, {}).ok());
 }
 Status Refused(Database& database, std::vector<Definition> definitions) {
   ApplyRequest request;
@@ -374,16 +353,7 @@ TEST(Population, TheLogMakesTheSameAgain) {
     LiveThroughAMonth(*first, seed);
     for (uint32_t shards : {1u, 16u}) {
       auto second = OpenForTest(shards, Clock::MakeReplay(kMaxStepDefaultUs));
-      Position after;
-      for (;;) {
-        auto record = first->log().ReadAfter(after);
-        ASSERT_TRUE(record.ok());
-        if (!*record) break;
-        const Status status = ReplayRecord(CoreOf(*second), **record);
-        ASSERT_TRUE(status.ok()) << status;
-        after = (*record)->position;
-      }
-      EndReplay(CoreOf(*second));
+      ASSERT_NO_FATAL_FAILURE(ReplayInto(first->log(), second.get()));
       Advance(*second, first->GetStatus().now_us);  // edges at which nobody flipped leave no record
       EXPECT_EQ(DumpOf(*second, true), DumpOf(*first, true));
       // Both go on alike.
@@ -420,16 +390,7 @@ TEST(Population, WritesGoOnWhileFiguresArePublished) {
   Advance(*database, database->GetStatus().now_us + kSecondUs);
   EXPECT_EQ(CountOf(*database, "in segment 'top'"), CountOf(*database, "spend >= population.p"));
   auto second = OpenForTest(2, Clock::MakeManual(kT0));
-  Position after;
-  for (;;) {
-    auto record = database->log().ReadAfter(after);
-    ASSERT_TRUE(record.ok());
-    if (!*record) break;
-    const Status status = ReplayRecord(CoreOf(*second), **record);
-    ASSERT_TRUE(status.ok()) << status;
-    after = (*record)->position;
-  }
-  EndReplay(CoreOf(*second));
+  ASSERT_NO_FATAL_FAILURE(ReplayInto(database->log(), second.get()));
   EXPECT_EQ(CountOf(*second, "in segment 'top'"), CountOf(*database, "in segment 'top'"));
 }
 
@@ -463,16 +424,7 @@ TEST(Population, ManyMoveTheClockAtOnce) {
   Advance(*database, database->GetStatus().now_us + 3 * kHourUs);
   EXPECT_EQ(CountOf(*database, "in segment 'busy'"), CountOf(*database, "orders >= population.busy and orders > 0"));
   auto second = OpenForTest(2, Clock::MakeReplay(kMaxStepDefaultUs));
-  Position after;
-  for (;;) {
-    auto record = database->log().ReadAfter(after);
-    ASSERT_TRUE(record.ok());
-    if (!*record) break;
-    const Status status = ReplayRecord(CoreOf(*second), **record);
-    ASSERT_TRUE(status.ok()) << status;
-    after = (*record)->position;
-  }
-  EndReplay(CoreOf(*second));
+  ASSERT_NO_FATAL_FAILURE(ReplayInto(database->log(), second.get()));
   Advance(*second, database->GetStatus().now_us);  // edges at which nobody flipped leave no record
   EXPECT_EQ(DumpOf(*second, true), DumpOf(*database, true));
   EXPECT_EQ(CountOf(*second, "in segment 'busy'"), CountOf(*database, "in segment 'busy'"));

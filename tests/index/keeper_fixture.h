@@ -178,7 +178,7 @@ class KeeperShard {
   std::map<uint32_t, int64_t> at_;
 
  public:
-  AggregateKeeper keeper{&shard.table, &shard.index, &view_};
+  AggregateKeeper keeper{&shard.table, &view_};
   std::vector<uint8_t> filled;
 };
 

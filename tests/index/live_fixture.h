@@ -17,7 +17,7 @@ namespace korrel {
 
 class LiveShard : public TestShard {
  public:
-  explicit LiveShard(bool keep_postings = true) : TestShard(keep_postings), live(&table, &index, &index) {}
+  explicit LiveShard(bool keep_postings = true) : TestShard(keep_postings), live(&table, &index) {}
 
   // Definitions in the order in which they use each other. Returns false, failing the test, where one does not compile.
   void DefineAttribute(const std::string& name, const std::string& text) {
