@@ -2,75 +2,27 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
+#include "index/expression/constant_parser.h"
 #include "index/expression/literal.h"
 #include "index/expression/words.h"
 
 namespace korrel {
 namespace {
 
-using NodePtr = std::shared_ptr<Node>;
-
 constexpr std::string_view kWhereHint = "'where' goes inside the parentheses, as in count(order where amount > 10)";
 
-class Parser {
+class Parser final : public ConstantParser {
  public:
-  Parser(std::string_view text, std::string_view time_zone, std::vector<Token> tokens)
-      : text_(text), time_zone_(time_zone), tokens_(std::move(tokens)) {}
+  using ConstantParser::ConstantParser;
 
   ParsedText Run() {
     NodePtr root = Or();
     if (root && Peek().kind != TokenKind::kEnd) root = Unexpected();
-    return {root, root ? std::move(later_) : std::move(failure_)};
+    std::optional<Problem> problem = root ? TakeLater() : TakeFailure();
+    return {std::move(root), std::move(problem)};
   }
 
  private:
-  // ---- Tokens ----
-  const Token& Peek(size_t ahead = 0) const { return tokens_[std::min(next_ + ahead, tokens_.size() - 1)]; }
-  std::string_view TextOf(const Token& token) const { return text_.substr(token.begin, token.end - token.begin); }
-  const Token& Take() {
-    const Token& token = tokens_[next_];
-    if (next_ + 1 < tokens_.size()) next_++;
-    last_end_ = token.end;
-    return token;
-  }
-  bool IsSymbol(std::string_view symbol, size_t ahead = 0) const {
-    return Peek(ahead).kind == TokenKind::kSymbol && TextOf(Peek(ahead)) == symbol;
-  }
-  // A word of the grammar, in any letter case; never a quoted name.
-  bool IsWord(std::string_view word, size_t ahead = 0) const {
-    return Peek(ahead).kind == TokenKind::kName && LowerAscii(TextOf(Peek(ahead))) == word;
-  }
-  bool TakeSymbol(std::string_view symbol) { return IsSymbol(symbol) && (Take(), true); }
-  bool TakeWord(std::string_view word) { return IsWord(word) && (Take(), true); }
-  bool IsName(size_t ahead = 0) const {
-    const Token& token = Peek(ahead);
-    return token.kind == TokenKind::kQuotedName || (token.kind == TokenKind::kName && !IsReserved(TextOf(token)));
-  }
-  std::string NameText(const Token& token) const {
-    return token.kind == TokenKind::kQuotedName ? Unquoted(TextOf(token)) : std::string(TextOf(token));
-  }
-
-  // ---- Problems ----
-  NodePtr Fail(std::string_view reason, uint32_t begin, uint32_t end, std::string message) {
-    if (!failure_) failure_ = Problem{std::string(reason), begin, end, std::move(message), {}};
-    return nullptr;
-  }
-  NodePtr Syntax(const Token& at, std::string message) { return Fail("SYNTAX", at.begin, at.end, std::move(message)); }
-  std::string Found() const {
-    const Token& token = Peek();
-    if (token.kind == TokenKind::kEnd) return "end of text";
-    std::string_view shown = TextOf(token);
-    if (token.kind == TokenKind::kString) return shown.size() > 40 ? "a string" : fmt::format("the string {}", shown);
-    return fmt::format("'{}'", shown.substr(0, kNameBytesMax + 2));
-  }
-  NodePtr Expected(std::string_view what) { return Syntax(Peek(), fmt::format("expected {}, found {}", what, Found())); }
-  void Later(std::string_view reason, const TextRange& range, std::string message, std::vector<std::string> suggestions = {}) {
-    KeepFirst(&later_, {std::string(reason), range.begin, range.end, std::move(message), std::move(suggestions)});
-  }
-  TextRange RangeOf(const Token& token) const { return {token.begin, token.end, token.begin}; }
-
   // What follows a complete expression and should not.
   NodePtr Unexpected() {
     if (IsWord("where")) return Syntax(Peek(), std::string(kWhereHint));
@@ -87,39 +39,6 @@ class Parser {
     }
     return false;
   }
-
-  // ---- Nodes ----
-  NodePtr New(Op op, uint32_t begin) {
-    if (++nodes_ > kExpressionNodesMax) {
-      return Fail("LIMIT", Peek().begin, Peek().end, fmt::format("an expression has at most {} parts", kExpressionNodesMax));
-    }
-    auto node = std::make_shared<Node>();
-    node->op = op;
-    node->range = {begin, last_end_, begin};
-    return node;
-  }
-  // Closes a node at the last token taken.
-  NodePtr Done(NodePtr node) {
-    if (node) node->range.end = last_end_;
-    return node;
-  }
-
-  // Counts a level of recursion as long as it lives.
-  class Level {
-   public:
-    explicit Level(Parser* parser, const Token& at) : parser_(parser) {
-      ok_ = ++parser->depth_ <= kExpressionNestingMax;
-      if (!ok_) parser->Fail("LIMIT", at.begin, at.end, fmt::format("an expression nests at most {} deep", kExpressionNestingMax));
-    }
-    ~Level() { parser_->depth_--; }
-    Level(const Level&) = delete;
-    Level& operator=(const Level&) = delete;
-    explicit operator bool() const { return ok_; }
-
-   private:
-    Parser* parser_;
-    bool ok_;
-  };
 
   // ---- Logic ----
   NodePtr Or() { return Chain("or", Op::kOr, &Parser::And); }
@@ -276,7 +195,7 @@ class Parser {
     Constant constant;
     uint32_t begin = Peek().begin;
     if (!ReadConstant(&constant, &parameter)) return false;
-    constant.range = {begin, last_end_, begin};
+    constant.range = {begin, last_end(), begin};
     list->items.push_back(std::move(constant));
     list->item_parameters.push_back(std::move(parameter));
     return true;
@@ -312,124 +231,6 @@ class Parser {
     if (!level) return nullptr;
     NodePtr inner = Factor();
     return inner ? Wrap(Op::kNegate, token.begin, {inner}) : nullptr;
-  }
-
-  // ---- Constants ----
-  bool StartsNumber(size_t ahead) const {
-    TokenKind kind = Peek(ahead).kind;
-    return kind == TokenKind::kInt || kind == TokenKind::kDecimal || kind == TokenKind::kDouble || kind == TokenKind::kDuration;
-  }
-  bool StartsConstant() const {
-    if (StartsNumber(0) || Peek().kind == TokenKind::kString || IsSymbol("@")) return true;
-    if (IsSymbol("-") && StartsNumber(1)) return true;
-    if (IsWord("true") || IsWord("false")) return true;
-    return (IsWord("timestamp") || IsWord("date")) && Peek(1).kind == TokenKind::kString;
-  }
-
-  NodePtr ConstantValue() {
-    uint32_t begin = Peek().begin;
-    std::string parameter;
-    Constant constant;
-    if (!ReadConstant(&constant, &parameter)) return nullptr;
-    NodePtr node = New(parameter.empty() ? Op::kConstant : Op::kParameter, begin);
-    if (!node) return nullptr;
-    node->text = std::move(parameter);
-    node->constant = std::move(constant);
-    node->type = TypeOfConstant(node->constant);
-    return Done(node);
-  }
-
-  // One constant or parameter. A literal that is out of range is a problem for later; its value is then of the right type.
-  bool ReadConstant(Constant* constant, std::string* parameter) {
-    if (TakeSymbol("@")) {
-      if (!IsName()) return Expected("the name of a parameter after '@'") != nullptr;
-      *parameter = NameText(Take());
-      return true;
-    }
-    uint32_t begin = Peek().begin;
-    bool negative = TakeSymbol("-");
-    Token token = Take();
-    TextRange range{begin, token.end, begin};
-    switch (token.kind) {
-      case TokenKind::kInt:
-      case TokenKind::kDecimal:
-        ReadExact(TextOf(token), negative, range, constant);
-        return true;
-      case TokenKind::kDouble:
-        ReadDouble(TextOf(token), negative, range, constant);
-        return true;
-      case TokenKind::kDuration: {
-        int64_t us = 0;
-        ReadDuration(TextOf(token), &us);
-        constant->duration_us = negative ? -us : us;
-        return true;
-      }
-      case TokenKind::kString:
-        constant->value = Unquoted(TextOf(token));
-        return true;
-      default:
-        break;
-    }
-    std::string word = LowerAscii(TextOf(token));
-    if (word == "true" || word == "false") constant->value = word == "true";
-    else ReadTime(word == "date", constant);
-    return true;
-  }
-
-  // The digits of an int or decimal as one number; the point is its scale.
-  void ReadExact(std::string_view digits, bool negative, const TextRange& range, Constant* constant) {
-    size_t point = digits.find('.');
-    size_t scale = point == digits.npos ? 0 : digits.size() - point - 1;
-    if (scale > 18) {
-      Later("LITERAL", range, "a decimal has at most 18 digits after the point");
-      scale = 0;
-    }
-    int128 number = 0;
-    constexpr int128 kTooLarge = int128{1} << 64;
-    for (char c : digits) {
-      if (c != '.' && number < kTooLarge) number = number * 10 + (c - '0');
-    }
-    if (negative) number = -number;
-    if (number < INT64_MIN || number > INT64_MAX) {
-      std::string shown(digits.substr(0, 40));
-      Later("LITERAL", range, fmt::format("'{}{}' is out of range; a number has at most 64 bits", negative ? "-" : "", shown));
-      number = 0;
-    }
-    if (point == digits.npos) constant->value = static_cast<int64_t>(number);
-    else constant->value = Decimal{static_cast<int64_t>(number), static_cast<uint8_t>(scale)};
-  }
-
-  void ReadDouble(std::string_view text, bool negative, const TextRange& range, Constant* constant) {
-    double number = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    // from_chars leaves the value alone where it is too large and where it is too small to be told from zero.
-    if (error == std::errc::result_out_of_range) {
-      size_t e = text.find_first_of("eE");
-      bool zero = text.substr(0, e).find_first_not_of("0.") == text.npos;
-      if (text[e + 1] != '-' && !zero) Later("LITERAL", range, fmt::format("'{}' is out of range of a double", text.substr(0, 40)));
-      number = 0;
-    }
-    constant->is_double = true;
-    constant->value = negative && number != 0 ? -number : number;
-  }
-
-  void ReadTime(bool is_date, Constant* constant) {
-    const Token& token = Take();
-    std::string text = Unquoted(TextOf(token));
-    constant->value = Timestamp{0};
-    constant->is_date = is_date;
-    constant->date_text = is_date ? "1970-01-01" : "";
-    if (is_date && !ReadDate(text)) {
-      Later("LITERAL", RangeOf(token), fmt::format("'{}' is not a date; write it as 2017-03-01", text.substr(0, 40)));
-      return;
-    }
-    StatusOr<Timestamp> time = ParseTimestamp(text, time_zone_);
-    if (!time.ok()) {
-      Later("LITERAL", RangeOf(token), std::string(MessageOf(time.status())));
-      return;
-    }
-    constant->value = *time;
-    if (is_date) constant->date_text = text;
   }
 
   // ---- Values ----
@@ -649,7 +450,7 @@ class Parser {
     } else if (!CalendarWindow(window)) {
       return false;
     }
-    window->range = {begin, last_end_, at};
+    window->range = {begin, last_end(), at};
     return true;
   }
 
@@ -661,7 +462,7 @@ class Parser {
     if (Peek().kind != TokenKind::kDuration) return Expected("a duration, as in between 90d and 30d ago") != nullptr;
     ReadDuration(TextOf(Take()), &window->to_us);
     if (!TakeWord("ago")) return Expected("'ago' after a window between two durations") != nullptr;
-    window->range = {begin, last_end_, at};
+    window->range = {begin, last_end(), at};
     return true;
   }
 
@@ -744,13 +545,6 @@ class Parser {
     sequence->steps.push_back(std::move(step));
     return true;
   }
-
-  std::string_view text_, time_zone_;
-  std::vector<Token> tokens_;
-  size_t next_ = 0;
-  uint32_t last_end_ = 0;
-  int depth_ = 0, nodes_ = 0;
-  std::optional<Problem> failure_, later_;
 };
 
 }  // namespace

@@ -285,11 +285,6 @@ uint64_t LiveState::Advance(int64_t now_us, WorkMeter* meter, std::vector<Step>*
   return stepped;
 }
 
-uint64_t LiveState::due_count(int64_t now_us) const {
-  const auto& due = impl_->timers.due();
-  return static_cast<uint64_t>(std::count_if(due.begin(), due.end(), [&](int64_t time_us) { return time_us <= now_us; }));
-}
-
 // ---- Reading ----
 
 bool LiveState::IsReady(uint64_t serial) const {

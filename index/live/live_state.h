@@ -82,7 +82,6 @@ class LiveState final : public KeptValues {
   // Rows that are due at now, earliest first, until the meter is exhausted (at least one row). Rows without flips are not reported.
   // Returns how many edges were stepped.
   uint64_t Advance(int64_t now_us, WorkMeter* meter, std::vector<Step>* steps);
-  uint64_t due_count(int64_t now_us) const;  // rows overdue at now, at most; a pass over the rows
 
   // ---- Filling ----
   bool filled() const;
