@@ -72,6 +72,14 @@ void Shard::Adopt(const CatalogSnapshot& catalog) {
   adopted_schema_ = catalog.schema.get();
 }
 
+void Shard::Prefetch(Row row, const ProfileChange& change) const {
+  table.Prefetch(row);
+  live.Prefetch(row);
+  for (const AttributeChange& write : change.attributes) {
+    if (const AttributeColumn* column = table.column(write.attribute)) column->Prefetch(row);
+  }
+}
+
 Status Shard::ApplyAttributes(Row row, const ProfileChange& change, const Schema& schema) {
   for (const AttributeChange& write : change.attributes) {
     const AttributeSchema* attribute = AttributeOf(schema, write.attribute);

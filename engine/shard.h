@@ -29,17 +29,21 @@ struct Shard {
   Shard(const Shard&) = delete;
 
   mutable PhaseFairLock lock;
-  ShardIndex index;          // guarded by lock
-  ProfileTable table;        // guarded by lock
-  LiveState live;            // what the catalog's definitions say of the rows, kept current; guarded by lock
-  PopulationRef population;  // the figures that `live` and questions see; null: none; guarded by lock
-  Position applied;          // newest position whose mutation this shard applied; guarded by lock
+  ShardIndex index;                    // guarded by lock
+  ProfileTable table;                  // guarded by lock
+  LiveState live;                      // what the catalog's definitions say of the rows, kept current; guarded by lock
+  PopulationRef population;            // the figures that `live` and questions see; null: none; guarded by lock
+  std::vector<LiveState::Step> steps;  // of the turn at hand; a member so that its memory is not given back and asked for at every turn
+  Position applied;                    // newest position whose mutation this shard applied; guarded by lock
   // A copy of live.NextDue() that needs no lock, renewed at the end of every exclusive turn: who reads it too early looks again soon.
   std::atomic<int64_t> next_due{kNever};
 
   // Every exclusive turn begins with the newest catalog and ends by noting what is due next.
   void Adopt(const CatalogSnapshot& catalog);
   void NoteDue() { next_due.store(live.NextDue(), std::memory_order_relaxed); }
+
+  // Asks for the memory that applying the change will read, all at once and before it is needed.
+  void Prefetch(Row row, const ProfileChange& change) const;
 
   struct Applied {
     std::optional<Row> row;  // nullopt: the profile ended

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "engine/background.h"
+
 namespace korrel::server {
 namespace {
 
@@ -57,6 +59,7 @@ void WatchLoop::Stop() {
 }
 
 void WatchLoop::Run() {
+  BecomeBackgroundThread();
   Position seen;
   std::vector<std::shared_ptr<Watcher>> watchers;
   std::unique_lock lock(mutex_);

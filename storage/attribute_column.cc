@@ -240,6 +240,14 @@ void AttributeColumn::Become(Type type, CodeObserver* observer) {
   if (observer) observer->ColumnReplaced(id_);
 }
 
+void AttributeColumn::Prefetch(Row row) const {
+  const uint32_t block = row.value / kBlockRows, at = row.value % kBlockRows;
+  presence_.Prefetch(row);
+  const NarrowColumn::BlockView narrow = narrow_.Block(block);
+  if (at < narrow.rows && narrow.width > 0) __builtin_prefetch(narrow.data + size_t{at} * narrow.width);
+  if (const double* doubles = DoubleBlock(block); doubles && at < DoubleBlockRows(block)) __builtin_prefetch(doubles + at);
+}
+
 size_t AttributeColumn::MemoryBytes() const {
   size_t bytes = sizeof(*this) + presence_.MemoryBytes() + narrow_.MemoryBytes() + dictionary_.MemoryBytes();
   for (const auto& block : doubles_) bytes += sizeof(block) + block.capacity() * sizeof(double);

@@ -46,6 +46,8 @@ class AttributeColumn {
   Type type() const { return type_; }
   const RowBits& presence() const { return presence_; }
   bool Has(Row row) const { return presence_.Test(row); }
+  // Asks for the row's memory before it is needed.
+  void Prefetch(Row row) const;
 
   // Physical views for the evaluator; which one is filled depends on type(), see above.
   const NarrowColumn& narrow() const { return narrow_; }  // bool int decimal timestamp string

@@ -80,6 +80,14 @@ std::optional<Row> ProfileTable::Find(ProfileId id) const {
 }
 
 ProfileId ProfileTable::IdOf(Row row) const { return impl_->Data(row).id; }
+void ProfileTable::Prefetch(Row row) const {
+  const RowData& data = impl_->Data(row);
+  __builtin_prefetch(&data);
+  __builtin_prefetch(&data.histories);
+  __builtin_prefetch(&impl_->Flags(row));
+  __builtin_prefetch(&impl_->BaseSource(row));
+  impl_->exceptions.prefetch(row.value);
+}
 const RowBits& ProfileTable::live() const { return impl_->live; }
 uint32_t ProfileTable::row_end() const { return impl_->row_end; }
 Position ProfileTable::VersionOf(Row row) const { return impl_->Data(row).version; }

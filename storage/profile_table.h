@@ -63,6 +63,8 @@ class ProfileTable {
   void RemoveRow(Row row);   // forgets everything about it
   std::optional<Row> Find(ProfileId id) const;
   ProfileId IdOf(Row row) const;  // row is live
+  // Asks for what every change of the row reads, before it is needed.
+  void Prefetch(Row row) const;
   const RowBits& live() const;
   uint32_t row_end() const;  // one past the highest row ever used
   uint32_t block_count() const { return (row_end() + kBlockRows - 1) / kBlockRows; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/background.h"
 #include "engine/live/horizon.h"
 #include "engine/live/live_turn.h"
 #include "engine/live/population.h"
@@ -21,6 +22,7 @@ ClockDriver::~ClockDriver() {
 }
 
 void ClockDriver::Run() {
+  BecomeBackgroundThread();
   for (;;) {
     {
       std::unique_lock<std::mutex> hold(mutex_);

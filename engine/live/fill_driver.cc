@@ -6,6 +6,7 @@
 #include <set>
 #include <shared_mutex>
 
+#include "engine/background.h"
 #include "engine/catalog/catalog.h"
 #include "engine/live/horizon.h"
 #include "engine/live/live_turn.h"
@@ -61,6 +62,7 @@ bool FillDriver::IsFilled(const CatalogSnapshot& catalog) const { return filled_
 
 // A nap at a time, too: a replay that ends wakes nobody.
 void FillDriver::Run() {
+  BecomeBackgroundThread();
   for (;;) {
     {
       std::unique_lock<std::mutex> hold(mutex_);

@@ -11,9 +11,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // The positions of a turn and of the writes around it are in the order in which they happened to each row: the lock is still held.
-void LogTurn(Core& core, Shard& shard, TurnMutation::Kind kind, int64_t now_us, std::vector<LiveState::Step> steps) {
+void LogTurn(Core& core, Shard& shard, TurnMutation::Kind kind, int64_t now_us, std::vector<LiveState::Step>* steps) {
   TurnMutation turn{kind, now_us, {}};
-  for (LiveState::Step& step : steps) {
+  turn.profiles.reserve(steps->size());
+  for (LiveState::Step& step : *steps) {
     if (!step.flips.empty()) turn.profiles.push_back({shard.table.IdOf(step.row), std::move(step.flips)});
   }
   if (turn.profiles.empty()) return;
@@ -22,7 +23,7 @@ void LogTurn(Core& core, Shard& shard, TurnMutation::Kind kind, int64_t now_us, 
 
 // A reader that comes in the middle of a turn waits for its end, and while many rows are due there is always one: short ones cost the
 // clock a few per cent and spare readers most of the wait.
-constexpr uint64_t kLiveTurnWorkUnits = kTurnWorkUnits / 4;
+constexpr uint64_t kLiveTurnWorkUnits = kTurnWorkUnits / 10;
 
 template <class Work>
 LiveTurn TakeTurn(Core& core, Shard& shard, TurnMutation::Kind kind, Work work) {
@@ -33,9 +34,9 @@ LiveTurn TakeTurn(Core& core, Shard& shard, TurnMutation::Kind kind, Work work) 
     const Clock::time_point begin = Clock::now();
     shard.Adopt(*core.CurrentCatalog());
     const int64_t now_us = core.horizon->NowUs();
-    std::vector<LiveState::Step> steps;
-    work(now_us, &meter, &steps, &turn);
-    LogTurn(core, shard, kind, now_us, std::move(steps));
+    shard.steps.clear();
+    work(now_us, &meter, &shard.steps, &turn);
+    LogTurn(core, shard, kind, now_us, &shard.steps);
     shard.NoteDue();
     turn.plan = shard.live.plan();
     turn.filled = shard.live.filled();
@@ -74,9 +75,9 @@ LiveTurn TakeFillTurn(Core& core, Shard& shard) {
 void StepAllDue(Core& core, Shard& shard, int64_t now_us) {
   while (shard.live.NextDue() <= now_us) {
     WorkMeter meter;
-    std::vector<LiveState::Step> steps;
-    shard.live.Advance(now_us, &meter, &steps);
-    LogTurn(core, shard, TurnMutation::Kind::kClock, now_us, std::move(steps));
+    shard.steps.clear();
+    shard.live.Advance(now_us, &meter, &shard.steps);
+    LogTurn(core, shard, TurnMutation::Kind::kClock, now_us, &shard.steps);
   }
   shard.NoteDue();
 }

@@ -319,6 +319,7 @@ class WriteBatch {
   void RunWrite(Shard& shard, const Schema& schema, PreparedWrite& write, ShardRecordWriter* record, Writes* again) {
     ProfileChange& change = write.change;
     std::optional<Row> row = shard.table.Find(change.profile);
+    if (row) shard.Prefetch(*row, change);
     // Another batch may have been admitted later and be here first: time does not go back for a row.
     if (row) change.now_us = std::max(change.now_us, shard.live.AsOf(*row));
     change.creates = !row && write.pending != 0 && core_.identity->IsUnborn(change.profile);

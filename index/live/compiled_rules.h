@@ -24,17 +24,19 @@ namespace korrel {
 struct CompiledRules final : public RuleTable {
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  // The variable's cell is in first … last, or in one of the further ranges.
+  // The variable's cell is one of those allowed.
   struct Literal {
+    static constexpr uint32_t kLowCells = 64;
+    uint64_t low;  // bit i: cell i is allowed
     uint32_t variable;
-    uint32_t first, last;
-    uint32_t further_begin, further_end;  // in further_ranges
+    uint32_t first_range;  // in `ranges`: all cells that are allowed, up to the next literal's
   };
   struct Variable {
     CellMap cells;
     RuleVectors vectors;
     const Term* code_test = nullptr;
     uint32_t rule = kNone;  // kSegment: whose
+    uint32_t slot = kNone;  // where its cell stands in a row of RowCells
   };
 
   std::span<const RuleVariable> variables() const override { return variable_list; }
@@ -42,25 +44,25 @@ struct CompiledRules final : public RuleTable {
   size_t MemoryBytes() const override;
 
   bool Allows(const Literal& literal, uint32_t cell) const {
-    return (literal.first <= cell && cell <= literal.last) ||
-           (literal.further_begin != literal.further_end && AllowsFurther(literal, cell));
+    return cell < Literal::kLowCells ? literal.low >> cell & 1 : AllowsHigh(literal, cell);
   }
-  bool AllowsFurther(const Literal& literal, uint32_t cell) const;
+  bool AllowsHigh(const Literal& literal, uint32_t cell) const;
   std::span<const Literal> LiteralsOf(uint32_t conjunction) const {
     return std::span(literals).subspan(first_literal[conjunction], first_literal[conjunction + 1] - first_literal[conjunction]);
   }
   uint32_t conjunction_count() const { return first_conjunction.back(); }
 
   std::vector<RuleVariable> variable_list;
-  std::vector<Variable> inside;  // beside variable_list
-  std::vector<Literal> literals;
-  std::vector<CellRange> further_ranges;
+  std::vector<Variable> inside;   // beside variable_list
+  std::vector<Literal> literals;  // one more at the end, for its first_range
+  std::vector<CellRange> ranges;
   std::vector<uint32_t> first_literal;      // by conjunction; one more at the end
   std::vector<uint32_t> rule_of;            // by conjunction
   std::vector<uint32_t> first_conjunction;  // by rule; one more at the end
   std::vector<uint32_t> variable_of_rule;   // the kSegment variable, or kNone
   std::vector<uint32_t> first_rule;         // by stage; one more at the end
   std::vector<uint32_t> with_vectors;       // variables, most mentioned first
+  std::vector<uint32_t> with_slots;         // variables, by slot
   // Conjunctions that are their whole rule and mention nothing but variables with vectors.
   std::vector<uint64_t> told_by_vectors;
   size_t word_count = 0;    // of a vector over all conjunctions

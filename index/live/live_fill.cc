@@ -45,6 +45,7 @@ void LiveState::Impl::FillRow(Row row, FillGroup& group, Flips* flips) {
   Run(row, ChangeCause::kDefinition, flips);
   filling = nullptr;
   ++group.mark;  // from here on the row is one of those that are maintained
+  if (IsFilledFor(row)) rules->KeepCells(row, {});
   next_edge_us = std::min({next_edge_us, keeper.NextEdge(row, AggregatesFilledFor(row)), NextListExpiry(row)});
   timers.SetEarlier(row, next_edge_us);
 }

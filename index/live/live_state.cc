@@ -165,6 +165,14 @@ void LiveState::Impl::SetMember(uint32_t segment, Row row, bool is_member, int64
 
 // ---- A change of one row ----
 
+void LiveState::Prefetch(Row row) const {
+  const Impl& live = *impl_;
+  if (live.plan->empty()) return;
+  if (row.value < live.as_of.size()) __builtin_prefetch(&live.as_of[row.value]);
+  live.timers.Prefetch(row);
+  live.rules->Prefetch(row);
+}
+
 void LiveState::BringUp(Row row, int64_t now_us, Flips* flips) {
   Impl& live = *impl_;
   if (live.plan->empty()) return;
@@ -178,6 +186,7 @@ void LiveState::Born(Row row, int64_t now_us) {
   Impl& live = *impl_;
   if (live.plan->empty()) return;
   live.ReachRow(row);
+  live.rules->ForgetCells(row);
   live.as_of[row.value] = now_us;
   live.latest_as_of = std::max(live.latest_as_of, now_us);
   if (live.recheck && row.value < live.recheck->end) live.recheck->done.Set(row);
@@ -258,6 +267,7 @@ void LiveState::End(Row row, int64_t now_us, Flips* flips) {
   for (RowBits& truth : live.truths) truth.Clear(row);
   for (auto& [id, bits] : live.list_members) bits.Clear(row);
   live.keeper.Forget(row);
+  live.rules->ForgetCells(row);
   live.timers.Set(row, kNever);
 }
 

@@ -59,6 +59,8 @@ class LiveState final : public KeptValues {
   int64_t LatestAsOf() const;
 
   // ---- A change of one row, at `now_us` ----
+  // Asks for what every change of the row reads, before it is needed.
+  void Prefetch(Row row) const;
   // Steps the row through its own edges up to and including now. Call first; the row is live.
   void BringUp(Row row, int64_t now_us, Flips* flips);
   void Born(Row row, int64_t now_us);              // instead of BringUp; nothing is known of it yet

@@ -49,6 +49,9 @@ struct LiveState::Impl final : RuleInputs {
   RowBits LiveMembersOfList(SegmentId id) const;
   void ReachRow(Row row);
   bool IsFilledFor(int32_t group, Row row) const { return group == kFilled || row.value < groups[static_cast<size_t>(group)].mark; }
+  bool IsFilledFor(Row row) const {
+    return std::all_of(groups.begin(), groups.end(), [&](const FillGroup& group) { return row.value < group.mark; });
+  }
   bool IsAtHand(int32_t group) const { return filling && group != kFilled && &groups[static_cast<size_t>(group)] == filling; }
   std::span<const uint8_t> AggregatesFilledFor(Row row);
   RowBits& MembersOf(SegmentId id);

@@ -115,6 +115,7 @@ void LiveState::Impl::JudgeRules(Row row, uint32_t stage, ChangeCause cause, Fli
   if (noted.empty()) return;
   rule_flips.clear();
   rules->FindFlips(row, stage, noted, &rule_flips);
+  for (const ShardRules::Flip& flip : rule_flips) members_of_rule[flip.rule]->Prefetch(row);
   for (const ShardRules::Flip& flip : rule_flips) {
     if (IsFilledFor(segment_group[flip.rule], row)) SetMember(flip.rule, row, flip.entered, view.now_us, cause, flips);
   }
@@ -174,6 +175,7 @@ void LiveState::Impl::Run(Row row, ChangeCause cause, Flips* flips) {
     }
     if (filling) JudgeNewRules(row, stage, ChangeCause::kDefinition, flips, filling->segments);
   }
+  if (IsFilledFor(row)) rules->KeepCells(row, noted);
   Forget();
 }
 

@@ -24,6 +24,11 @@ class RowTimers {
   static constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
 
   int64_t DueOf(Row row) const { return row.value < due_.size() ? due_[row.value] : kNone; }
+  void Prefetch(Row row) const {
+    if (row.value >= due_.size()) return;
+    __builtin_prefetch(&due_[row.value]);
+    __builtin_prefetch(&entry_[row.value]);
+  }
   // Sets the row's instant, whatever it was.
   void Set(Row row, int64_t due_us) {
     Reach(row);

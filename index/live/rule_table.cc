@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "index/live/compiled_rules.h"
+#include "index/live/row_cells.h"
 
 namespace korrel {
 namespace {
@@ -12,6 +13,7 @@ constexpr size_t kWordsAtOnce = 8;                   // vectors are a multiple o
 constexpr size_t kVectorBytesMax = size_t{4} << 20;  // of all vectors of a table together
 constexpr uint32_t kMentionsForVectors = 64;
 constexpr uint32_t kTurnsBetweenVectors = 32;
+constexpr size_t kSlotsMax = 96;  // cells kept beside a row: one or two bytes each
 
 class TableMaker {
  public:
@@ -24,8 +26,10 @@ class TableMaker {
     for (uint32_t rule = 0; rule < compiled_.size(); ++rule) AddRule(rule);
     table_->first_conjunction.push_back(static_cast<uint32_t>(table_->rule_of.size()));
     table_->first_literal.push_back(static_cast<uint32_t>(table_->literals.size()));
+    table_->literals.push_back({0, 0, static_cast<uint32_t>(table_->ranges.size())});
     MarkStages();
     FinishVectors();
+    GiveSlots();
     MarkToldByVectors();
     return table_;
   }
@@ -87,13 +91,13 @@ class TableMaker {
   void AddLiteral(uint32_t conjunction, const RuleLiteral& literal) {
     CompiledRules::Variable& variable = table_->inside[number_[literal.variable]];
     const std::vector<CellRange> ranges = variable.cells.RangesOf(literal.set);
-    const auto further = static_cast<uint32_t>(table_->further_ranges.size());
-    table_->further_ranges.insert(table_->further_ranges.end(), ranges.begin() + 1, ranges.end());
-    table_->literals.push_back({.variable = number_[literal.variable],
-                                .first = ranges[0].first,
-                                .last = ranges[0].last,
-                                .further_begin = further,
-                                .further_end = static_cast<uint32_t>(table_->further_ranges.size())});
+    uint64_t low = 0;
+    for (const CellRange& range : ranges) {
+      for (uint32_t cell = range.first; cell <= std::min(range.last, CompiledRules::Literal::kLowCells - 1); ++cell)
+        low |= uint64_t{1} << cell;
+    }
+    table_->literals.push_back({low, number_[literal.variable], static_cast<uint32_t>(table_->ranges.size())});
+    table_->ranges.insert(table_->ranges.end(), ranges.begin(), ranges.end());
     variable.vectors.Mention(conjunction, ranges);
   }
 
@@ -129,6 +133,18 @@ class TableMaker {
                      [&](uint32_t a, uint32_t b) { return mentions(a) > mentions(b); });
   }
 
+  // Of the most mentioned variables. Whoever owns the rows knows of every change of these kinds before it happens.
+  void GiveSlots() {
+    using Kind = RuleVariable::Kind;
+    for (uint32_t v : table_->with_vectors) {
+      const RuleVariable& variable = table_->variable_list[v];
+      const bool is_told = variable.kind == Kind::kColumn || variable.kind == Kind::kElement || variable.kind == Kind::kPredicate;
+      if (!is_told || variable.cell_count > RowCells::kCellCountMax || table_->with_slots.size() == kSlotsMax) continue;
+      table_->inside[v].slot = static_cast<uint32_t>(table_->with_slots.size());
+      table_->with_slots.push_back(v);
+    }
+  }
+
   void MarkToldByVectors() {
     table_->told_by_vectors.assign(table_->word_count, 0);
     for (uint32_t c = 0; c < table_->rule_of.size(); ++c) {
@@ -160,16 +176,17 @@ std::shared_ptr<const RuleTable> RuleTable::Make(std::span<const Rule> rules, st
   return TableMaker(rules, time_zone).Make();
 }
 
-bool CompiledRules::AllowsFurther(const Literal& literal, uint32_t cell) const {
-  const auto ranges = std::span(further_ranges).subspan(literal.further_begin, literal.further_end - literal.further_begin);
-  auto after = std::upper_bound(ranges.begin(), ranges.end(), cell, [](uint32_t c, const CellRange& range) { return c < range.first; });
-  return after != ranges.begin() && cell <= std::prev(after)->last;
+bool CompiledRules::AllowsHigh(const Literal& literal, uint32_t cell) const {
+  const uint32_t end = (&literal + 1)->first_range;
+  const auto allowed = std::span(ranges).subspan(literal.first_range, end - literal.first_range);
+  auto after = std::upper_bound(allowed.begin(), allowed.end(), cell, [](uint32_t c, const CellRange& range) { return c < range.first; });
+  return after != allowed.begin() && cell <= std::prev(after)->last;
 }
 
 size_t CompiledRules::MemoryBytes() const {
   size_t bytes = sizeof(*this) + variable_list.capacity() * sizeof(RuleVariable) + literals.capacity() * sizeof(Literal) +
-                 further_ranges.capacity() * sizeof(CellRange);
-  for (const auto* numbers : {&first_literal, &rule_of, &first_conjunction, &variable_of_rule, &first_rule, &with_vectors})
+                 ranges.capacity() * sizeof(CellRange);
+  for (const auto* numbers : {&first_literal, &rule_of, &first_conjunction, &variable_of_rule, &first_rule, &with_vectors, &with_slots})
     bytes += numbers->capacity() * sizeof(uint32_t);
   bytes += told_by_vectors.capacity() * sizeof(uint64_t);
   for (const Variable& variable : inside) bytes += sizeof(Variable) + variable.cells.MemoryBytes() + variable.vectors.MemoryBytes();

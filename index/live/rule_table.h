@@ -102,6 +102,12 @@ class ShardRules {
   // Whether one rule holds for the row (its segments as RuleInputs says); for filling.
   bool Holds(uint32_t rule, Row row);
 
+  // The row's cells are as they are now, and stay so but for changes that FindFlips and this are told of: kept beside the row, they are
+  // not read from its columns again. What is kept is brought forward by `changes`; a row that is not is read whole.
+  void KeepCells(Row row, std::span<const Change> changes);
+  void ForgetCells(Row row);
+  void Prefetch(Row row) const;  // what is kept, before it is needed
+
   // Codes of the column have new meanings (its dictionary was rebuilt).
   void ForgetCodes();
   uint64_t conjunctions_looked_at() const;  // by FindFlips so far; tests assert it

@@ -6,28 +6,22 @@
 #include "index/evaluation/vector_machine.h"
 #include "index/kernel.h"
 #include "index/live/compiled_rules.h"
+#include "index/live/row_cells.h"
 #include "index/live/rule_table.h"
 
 namespace korrel {
 namespace {
 
 // More candidates than this are first cut down by the vectors of everything else; fewer are looked at one by one.
-constexpr uint32_t kLookedAtOneByOne = 24;
+constexpr uint32_t kLookedAtOneByOne = 48;
+constexpr size_t kVectorsAtOnce = 8;
 
-// So many values of the row are fetched into the cache together before they are asked for, where candidates are this many.
+// A row's values lie in as many places as it has columns: asked for one after the other each would be waited for. So many are asked for
+// together, where candidates are this many.
 constexpr size_t kFetchedAtOnce = 64;
 constexpr uint32_t kWorthFetching = 8;
 
 using Literal = CompiledRules::Literal;
-
-// A row's values lie in as many places as it has columns: asked for one after the other each would be waited for.
-void Fetch(const AttributeColumn& column, Row row) {
-  const uint32_t block = row.value / kBlockRows, at = row.value % kBlockRows;
-  if (const uint64_t* presence = column.presence().Block(block)) __builtin_prefetch(presence + at / 64);
-  const NarrowColumn::BlockView narrow = column.narrow().Block(block);
-  if (at < narrow.rows && narrow.width > 0) __builtin_prefetch(narrow.data + size_t{at} * narrow.width);
-  if (const double* doubles = column.DoubleBlock(block); doubles && at < column.DoubleBlockRows(block)) __builtin_prefetch(doubles + at);
-}
 
 }  // namespace
 
@@ -46,9 +40,16 @@ struct ShardRules::Impl {
       : rules(std::move(rules)),
         inputs(inputs),
         cells(this->rules->inside.size()),
+        row_cells(CountsOf(*this->rules)),
         known(this->rules->inside.size()),
         candidates(this->rules->word_count),
         scratch(this->rules->word_count) {}
+
+  static std::vector<uint32_t> CountsOf(const CompiledRules& rules) {
+    std::vector<uint32_t> counts;
+    for (uint32_t v : rules.with_slots) counts.push_back(rules.variable_list[v].cell_count);
+    return counts;
+  }
 
   const RuleVariable& Of(uint32_t variable) const { return rules->variable_list[variable]; }
 
@@ -120,12 +121,31 @@ struct ShardRules::Impl {
     return std::binary_search(codes.begin(), codes.end(), *code);
   }
 
-  void FetchOthers(Row row) const {
+  // What was kept beside the row, else what its column says.
+  uint32_t KeptOr(const uint8_t* kept, uint32_t v, const auto& read) const {
+    const uint32_t slot = rules->inside[v].slot;
+    return kept && slot != CompiledRules::kNone ? row_cells.Cell(kept, slot) : read();
+  }
+
+  void KeepCells(Row row, std::span<const Change> changes) {
+    if (row_cells.slot_count() == 0) return;
+    if (row_cells.Find(row)) {
+      for (const Change& change : changes) {
+        if (const uint32_t slot = rules->inside[change.variable].slot; slot != CompiledRules::kNone)
+          row_cells.Put(row, slot, CellOf(change.variable, row));
+      }
+    } else {
+      row_cells.Keep(row);
+      for (uint32_t slot = 0; slot < row_cells.slot_count(); ++slot) row_cells.Put(row, slot, CellOf(rules->with_slots[slot], row));
+    }
+  }
+
+  void PrefetchOthers(Row row) const {
     const size_t count = std::min(rules->with_vectors.size(), kFetchedAtOnce);
     for (size_t i = 0; i < count; ++i) {
       const Term* value = Of(rules->with_vectors[i]).value;
       const AttributeColumn* column = value ? inputs->ColumnOf(*value) : nullptr;
-      if (column) Fetch(*column, row);
+      if (column) column->Prefetch(row);
     }
   }
 
@@ -135,7 +155,7 @@ struct ShardRules::Impl {
     Known& cell = known[v];
     if (cell.epoch != epoch) {
       cell.epoch = epoch;
-      cell.before = cell.now = CellOf(v, row);
+      cell.before = cell.now = KeptOr(kept, v, [&] { return CellOf(v, row); });
     }
     return cell;
   }
@@ -163,7 +183,7 @@ struct ShardRules::Impl {
   }
 
   // A conjunction that what did not change makes false was false and is. Where the vectors say all there is to say of a rule, it flipped if
-  // exactly one of before and now allows it.
+  // exactly one of before and now allows it. When few are left, the rest is found one by one.
   void CutByOthers(Row row, uint32_t begin, uint32_t end) {
     const size_t first = begin / 64, behind = (end - 1) / 64 + 1;
     operands.assign(1, {candidates.data() + first, false});
@@ -176,6 +196,9 @@ struct ShardRules::Impl {
       } else {
         vectors.And(cell.now, scratch.data(), candidates.data(), first, behind);
       }
+      if (operands.size() <= kVectorsAtOnce) continue;
+      if (kernel::AndCount(operands, behind - first, candidates.data() + first) <= kLookedAtOneByOne) return CutByLiterals(row, begin, end);
+      operands.resize(1);
     }
     kernel::AndCount(operands, behind - first, candidates.data() + first);
     entered.assign(candidates.begin(), candidates.end());
@@ -190,6 +213,27 @@ struct ShardRules::Impl {
       candidates[w] &= ~rules->told_by_vectors[w] | (entered[w] ^ left[w]);
     }
     told_apart = true;
+  }
+
+  // The same of candidates one by one. Their literals lie anywhere: all are asked for before the first is read.
+  void CutByLiterals(Row row, uint32_t begin, uint32_t end) {
+    listed.clear();
+    for (size_t w = begin / 64; w <= (end - 1) / 64; ++w) {
+      for (uint64_t word = candidates[w]; word != 0; word &= word - 1) {
+        const auto conjunction = static_cast<uint32_t>(w * 64) + static_cast<uint32_t>(std::countr_zero(word));
+        __builtin_prefetch(&rules->literals[rules->first_literal[conjunction]]);
+        listed.push_back(conjunction);
+      }
+    }
+    for (uint32_t conjunction : listed) {
+      for (const Literal& literal : rules->LiteralsOf(conjunction)) {
+        const Known& cell = Cells(literal.variable, row);
+        if (cell.before != cell.now || rules->Allows(literal, cell.now)) continue;
+        candidates[conjunction / 64] &= ~(uint64_t{1} << (conjunction % 64));
+        ++looked_at;
+        break;
+      }
+    }
   }
 
   Truth LookAt(uint32_t conjunction, Row row) {
@@ -241,10 +285,11 @@ struct ShardRules::Impl {
     const uint32_t begin = rules->first_conjunction[rules->first_rule[stage]], end = rules->first_conjunction[rules->first_rule[stage + 1]];
     if (begin == end) return;
     BeginCall();
+    kept = row_cells.Find(row);
     for (const Change& change : changes) NoteChange(change.variable, change.old_cell, CellOf(change.variable, row));
     const uint32_t count = KeepRange(begin, end);
-    if (count >= kWorthFetching) FetchOthers(row);
-    if (count > kLookedAtOneByOne) CutByOthers(row, begin, end);
+    if (count >= kWorthFetching && !kept) PrefetchOthers(row);
+    count > kLookedAtOneByOne ? CutByOthers(row, begin, end) : CutByLiterals(row, begin, end);
     for (size_t w = begin / 64; w <= (end - 1) / 64; ++w) {
       while (candidates[w] != 0) {
         const auto conjunction = static_cast<uint32_t>(w * 64) + static_cast<uint32_t>(std::countr_zero(candidates[w]));
@@ -258,13 +303,17 @@ struct ShardRules::Impl {
   // ---- All rules of a row ----
 
   std::vector<uint64_t> CandidatesOf(Row row) const {
-    FetchOthers(row);
+    const uint8_t* const kept_cells = row_cells.Find(row);
+    if (!kept_cells) PrefetchOthers(row);
     std::vector<uint64_t> words(rules->word_count, 0), turning(rules->word_count, 0);
     for (uint32_t c = 0; c < rules->conjunction_count(); c += 64) {
       const uint32_t left = rules->conjunction_count() - c;
       words[c / 64] = left >= 64 ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
     }
-    for (uint32_t v : rules->with_vectors) rules->inside[v].vectors.And(PeekCellOf(v, row), turning.data(), words.data(), 0, words.size());
+    for (uint32_t v : rules->with_vectors) {
+      const uint32_t cell = KeptOr(kept_cells, v, [&] { return PeekCellOf(v, row); });
+      rules->inside[v].vectors.And(cell, turning.data(), words.data(), 0, words.size());
+    }
     return words;
   }
 
@@ -303,12 +352,15 @@ struct ShardRules::Impl {
   const std::shared_ptr<const CompiledRules> rules;
   const RuleInputs* const inputs;
   std::vector<ShardCells> cells;  // by variable
+  RowCells row_cells;
   WorkMeter meter;
   std::unique_ptr<VectorMachine> machine;
   // Of the call at hand.
   uint32_t epoch = 0;
-  std::vector<Known> known;  // by variable
+  const uint8_t* kept = nullptr;  // of row_cells; nullptr: not kept
+  std::vector<Known> known;       // by variable
   std::vector<uint64_t> candidates, scratch;
+  std::vector<uint32_t> listed;  // candidates
   std::vector<kernel::BitOperand> operands;
   std::vector<uint64_t> entered, left;  // candidates that now, and before, is allowed by all vectors
   bool told_apart = false;              // whether these two are known
@@ -333,6 +385,10 @@ void ShardRules::RulesOf(Row row, std::vector<uint32_t>* rules) const {
 
 bool ShardRules::Holds(uint32_t rule, Row row) { return impl_->Holds(rule, row); }
 
+void ShardRules::Prefetch(Row row) const { impl_->row_cells.Prefetch(row); }
+void ShardRules::KeepCells(Row row, std::span<const Change> changes) { impl_->KeepCells(row, changes); }
+void ShardRules::ForgetCells(Row row) { impl_->row_cells.Forget(row); }
+
 void ShardRules::ForgetCodes() {
   for (ShardCells& cells : impl_->cells) cells.Forget();
 }
@@ -340,7 +396,7 @@ void ShardRules::ForgetCodes() {
 uint64_t ShardRules::conjunctions_looked_at() const { return impl_->looked_at; }
 
 size_t ShardRules::MemoryBytes() const {
-  size_t bytes = sizeof(Impl) + impl_->known.capacity() * sizeof(Impl::Known) +
+  size_t bytes = sizeof(Impl) + impl_->row_cells.MemoryBytes() + impl_->known.capacity() * sizeof(Impl::Known) +
                  (impl_->candidates.capacity() + impl_->scratch.capacity()) * sizeof(uint64_t);
   for (const ShardCells& cells : impl_->cells) bytes += sizeof(cells) + cells.MemoryBytes();
   return bytes;

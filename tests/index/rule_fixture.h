@@ -71,7 +71,17 @@ class RuleWorld : public RuleInputs, public KeptNames, public KeptValues {
         flip.entered ? members_[flip.rule].Set(row) : members_[flip.rule].Clear(row);
       }
     }
+    if (row.value % 2 == 0) KeepCells(row, before);  // the others are read from their columns
     return flips;
+  }
+
+  // Rows that are kept change by FlipsOf alone from here on. `before`: cells by variable.
+  void KeepCells(Row row, const std::vector<uint32_t>& before) {
+    std::vector<ShardRules::Change> changes;
+    for (uint32_t v = 0; v < before.size(); ++v) {
+      if (judged_->CellOf(v, row) != before[v]) changes.push_back({v, before[v]});
+    }
+    judged_->KeepCells(row, changes);
   }
 
   // The same by the texts alone.
@@ -105,12 +115,17 @@ class RuleWorld : public RuleInputs, public KeptNames, public KeptValues {
     return static_cast<size_t>(std::count_if(variables.begin(), variables.end(), [&](const RuleVariable& v) { return v.kind == kind; }));
   }
 
+  mutable uint64_t columns_asked = 0;  // by the tables
+
   static constexpr uint32_t kList = 1'000'000;     // a static one
   static constexpr uint32_t kNotKept = 2'000'000;  // and beyond: named conditions of which no members are kept
 
   // RuleInputs
   bool Truth(uint32_t variable, Row row) const override { return truths_[variable].Test(row); }
-  const AttributeColumn* ColumnOf(const Term& value) const override { return shard.table.column(value.node->attribute); }
+  const AttributeColumn* ColumnOf(const Term& value) const override {
+    ++columns_asked;
+    return shard.table.column(value.node->attribute);
+  }
   bool IsListMember(SegmentId id, Row row) const override {
     const StaticList* list = shard.table.List(id);
     return list && list->Contains(row, shard.now_us);

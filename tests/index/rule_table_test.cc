@@ -279,6 +279,33 @@ TEST_F(RuleTableTest, OnlyConjunctionsThatHoldAFlippedTestAreLookedAt) {
   EXPECT_EQ(world.rules().conjunctions_looked_at() - before, 7u + 3u);
 }
 
+// What stayed as it was is not read from its columns again; what is forgotten is.
+TEST_F(RuleTableTest, ARowWhoseCellsAreKeptIsJudgedByThem) {
+  for (int i = 0; i < 300; ++i)
+    world.Add(fmt::format("age between {} and {} and big >= {} and score > {}.5", i % 20, i % 20 + 5, i % 7, i % 9));
+  for (int i = 0; i < 300; ++i) world.Add(fmt::format("age >= {} and country = 'c{}'", i, i % 30));
+  world.Start();
+  for (const char* attribute : {"age", "big"}) Set(attribute, int64_t{4});
+  Set("score", 4.75);
+  Set("country", std::string("c3"));
+  ShardRules& rules = world.rules();
+  auto asked_for = [&](int64_t age) {
+    const ShardRules::Change change{0, rules.CellOf(0, row)};
+    world.shard.Set(row, "age", age);
+    std::vector<ShardRules::Flip> flips;
+    const uint64_t before = world.columns_asked;
+    rules.FindFlips(row, 0, {&change, 1}, &flips);
+    EXPECT_FALSE(flips.empty());
+    rules.KeepCells(row, {&change, 1});
+    return world.columns_asked - before;
+  };
+  EXPECT_EQ(asked_for(9), 2u) << "the column that changed, to judge it and to keep it";
+  EXPECT_EQ(asked_for(4), 2u);
+  rules.ForgetCells(row);
+  EXPECT_GE(asked_for(9), 5u) << "all that the rules mention";
+  EXPECT_EQ(asked_for(4), 2u);
+}
+
 TEST_F(RuleTableTest, TablesOfManyRulesStaySmall) {
   for (int i = 0; i < 3'000; ++i) world.Add(fmt::format("age between {} and {} and balance > {} and big != {}", i, i + 100, i, i));
   world.Start();
