@@ -37,15 +37,17 @@ def expected(folder):
     households, purchases, campaigns, redemptions = map(read, ("households", "purchases", "campaigns", "redemptions"))
     now = us("2018-01-02T00:00:00Z")
     everybody = {row["household_id"] for table in (households, purchases, campaigns, redemptions) for row in table}
-    spend_90d, last_week, campaigns_of = {}, set(), {}
+    spend_90d, last_week, campaigns_of, last_purchase = {}, set(), {}, {}
     for row in purchases:
         time = us(row["transaction_timestamp"])
+        last_purchase[row["household_id"]] = max(time, last_purchase.get(row["household_id"], 0))
         if time > now - 90 * DAY_US:
             spend_90d[row["household_id"]] = spend_90d.get(row["household_id"], 0) + cents(row["sales_value"])
         if time > now - 7 * DAY_US:
             last_week.add(row["household_id"])
     for row in campaigns:
         campaigns_of[row["household_id"]] = campaigns_of.get(row["household_id"], 0) + 1
+    week_later = now + 7 * DAY_US
     redeemed = {row["household_id"] for row in redemptions}
     return {
         "Everybody": len(everybody),
@@ -55,6 +57,8 @@ def expected(folder):
         "Not known to be home owners, the unknown included": len(everybody) - sum(row["home_ownership"] == "Homeowner" for row in households),
         "Bought something in the last week": len(last_week),
         "Spent 150 dollars or more in 90 days": sum(cents >= 15_000 for cents in spend_90d.values()),
+        "Left the segment within the week": sum(now < time + 30 * DAY_US <= week_later for time in last_purchase.values()),
+        "Still in it": sum(time + 30 * DAY_US > week_later for time in last_purchase.values()),
         "Three campaigns or more, no coupon ever redeemed": sum(count >= 3 and who not in redeemed for who, count in campaigns_of.items()),
     }
 
