@@ -221,10 +221,12 @@ RuleCompiler::Disjunction RuleCompiler::TakeLeaf(const Condition& leaf, bool com
   if (predicate.kind == Predicate::Kind::kRowFree && term.op == Op::kConstant)
     return AlwaysOrNever((term.constant.present[0] && term.constant.ints[0]) != complement);
   if (predicate.kind == Predicate::Kind::kIdentifier) {
+    // Of an unknown type it is a test all the same: were it folded away, what stands beside it would be new to the rules, and had to be
+    // filled first, when the type comes.
     const auto type = term.node->identifier_type;
-    if (!type) return AlwaysOrNever(complement);
     RuleVariable variable{.kind = RuleVariable::Kind::kIdentifier, .identifier = type};
-    return Single({Variable("identifier " + std::to_string(type->value), variable), Yes()}, complement);
+    const std::string key = type ? std::to_string(type->value) : "unknown";
+    return Single({Variable("identifier " + key, variable), Yes()}, complement);
   }
   if (term.op == Op::kInSegment && !term.definition && term.node->segment) return Single(TestOfSegment(leaf), complement);
   if (predicate.kind == Predicate::Kind::kSetItems && predicate.texts.size() <= kItemsOfOneTestMax) return TakeSetItems(leaf, complement);

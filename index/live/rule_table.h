@@ -43,7 +43,7 @@ struct RuleVariable {
   std::string text;                      // kElement
   const Condition* condition = nullptr;  // kPredicate; its complement included
   SegmentId segment;                     // kList, kSegment
-  std::optional<IdentifierTypeId> identifier;
+  std::optional<IdentifierTypeId> identifier;  // kIdentifier; nullopt: a type nobody has named yet, which nobody has
   uint32_t cell_count = 2;
 };
 

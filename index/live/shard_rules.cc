@@ -70,7 +70,7 @@ struct ShardRules::Impl {
       case RuleVariable::Kind::kSegment:
         return inputs->IsMember(rules->inside[v].rule, row);
       case RuleVariable::Kind::kIdentifier:
-        return inputs->HasIdentifier(*variable.identifier, row);
+        return variable.identifier && inputs->HasIdentifier(*variable.identifier, row);
       default:
         break;
     }

@@ -137,6 +137,20 @@ TEST(LiveSegments, QuestionsAreExactWhileDefinitionsFill) {
   EXPECT_EQ(Count(*database, "in segment 'high'"), 1'450u);
 }
 
+// What stands beside a test for a type nobody has is kept all the same, so that the first identifier of the type is a write like others.
+TEST(LiveSegments, TheFirstIdentifierOfATypeEntersByTheWriteThatBringsIt) {
+  auto database = OpenForTest(1);
+  for (int i = 0; i < 5'000; ++i) UpsertOne(*database, {"c:" + std::to_string(i)}, {Set("n", int64_t{1}), Set("m", int64_t{0})});
+  Apply(*database, {Segment("reachable", "has_identifier('email') and n * 2 > m"), Segment("rest", "not (has_identifier('email')) and n > m")});
+  ASSERT_EQ(AllFlips(*database).size(), 5'000u);
+  UpsertOne(*database, {"c:4999", "email:x@example.org"}, {});
+  ASSERT_TRUE(database->WaitUntilFilled(database->GetStatus().catalog_revision, 0, {}).ok());
+  const std::vector<Told> told = AllFlips(*database);
+  ASSERT_EQ(told.size(), 5'002u);
+  for (size_t i = 5'000; i < told.size(); ++i) EXPECT_EQ(told[i].flip.cause, ChangeCause::kWrite);
+  EXPECT_EQ(SegmentsOf(*database, "c:4999"), std::vector<std::string>{"reachable"});
+}
+
 // A year in one step or second by second: the same flips, whatever the number of shards.
 TEST(LiveSegments, AYearAtOnceIsAYearStepByStep) {
   auto run = [](uint32_t shards, int64_t step_us) {
