@@ -521,30 +521,48 @@ bool NaiveStore::IsMember(const std::string& segment, uint64_t id) const {
   return member != list->second.end() && (!member->second.has_value() || now_us_ < *member->second);
 }
 
-// In the order of definition: what a definition uses is defined before it.
+// In the order of definition, those first that use none which is not compiled yet: a changed definition may use later ones.
 void NaiveStore::Recompile() {
   definitions_are_stale_ = false;
   definitions_ = {};
   schema_.version++;
-  std::map<uint32_t, std::pair<bool, std::string>> ordered;  // whether it is a segment, and its name
-  for (const auto& [name, entry] : attribute_texts_) ordered[entry.first] = {false, name};
+  std::map<uint32_t, std::pair<bool, std::string>> open;  // whether it is a segment, and its name
+  for (const auto& [name, entry] : attribute_texts_) open[entry.first] = {false, name};
   for (const auto& [name, entry] : segment_texts_) {
-    ordered[entry.first] = {true, name};
-    if (entry.second.empty()) definitions_.segments[name] = {SegmentId(entry.first), true, nullptr};
-  }
-  for (const auto& [order, definition] : ordered) {
-    const auto& [is_segment, name] = definition;
-    const std::string& text = is_segment ? segment_texts_[name].second : attribute_texts_[name].second;
-    if (text.empty()) continue;
-    StatusOr<ExpressionRef> expression = Compile(text);
-    if (!expression.ok()) Stop(fmt::format("'{}' is {}: {}", name, text, MessageOf(expression.status())));
-    if (is_segment) {
-      definitions_.segments[name] = {SegmentId(order), false, *expression};
+    if (entry.second.empty()) {
+      definitions_.segments[name] = {SegmentId(entry.first), true, nullptr};
     } else {
-      FindAttribute(name)->type = (*expression)->type();
-      definitions_.attributes[name] = *expression;
+      open[entry.first] = {true, name};
     }
   }
+  std::string trouble;
+  while (!open.empty()) {
+    const size_t erased = std::erase_if(open, [&](const auto& entry) { return CompileDefinition(entry.first, entry.second, &trouble); });
+    if (erased == 0) Stop(trouble);
+  }
+}
+
+// False: something it uses is not compiled yet, or it is wrong, which `trouble` says.
+bool NaiveStore::CompileDefinition(uint32_t order, const std::pair<bool, std::string>& definition, std::string* trouble) {
+  const auto& [is_segment, name] = definition;
+  const std::string& text = is_segment ? segment_texts_[name].second : attribute_texts_[name].second;
+  StatusOr<ExpressionRef> expression = Compile(text);
+  if (!expression.ok()) {
+    *trouble = fmt::format("'{}' is {}: {}", name, text, MessageOf(expression.status()));
+    return false;
+  }
+  for (const std::string& used : (*expression)->uses()) {
+    const std::string attribute = used.substr(used.find('/') + 1);
+    if (!used.starts_with("attributes/") || !attribute_texts_.contains(attribute)) continue;
+    if (!definitions_.attributes.contains(attribute)) return false;
+  }
+  if (is_segment) {
+    definitions_.segments[name] = {SegmentId(order), false, *expression};
+  } else {
+    FindAttribute(name)->type = (*expression)->type();
+    definitions_.attributes[name] = *expression;
+  }
+  return true;
 }
 
 const Schema& NaiveStore::schema() {

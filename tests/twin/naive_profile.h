@@ -133,6 +133,7 @@ class NaiveStore {
   void RemoveWhatIsOut(NaiveProfile* profile);
   void RemoveWhatIsOut();
   void Recompile();
+  bool CompileDefinition(uint32_t order, const std::pair<bool, std::string>& definition, std::string* trouble);
 
   NaiveOptions options_;
   int64_t now_us_;
