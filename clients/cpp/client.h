@@ -28,7 +28,8 @@ namespace korrel {
 
 struct ClientOptions {
   std::string address = "127.0.0.1:7650";
-  std::chrono::milliseconds connect_timeout{800};
+  // Who listens nowhere is refused at once; this is for a server, or a way to it, that is too busy to answer the handshake.
+  std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds call_timeout{60'000};
   std::chrono::milliseconds retry_for{3'000};
 };

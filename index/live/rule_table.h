@@ -39,10 +39,10 @@ struct RuleVariable {
     kIdentifier,  // has an identifier of the type; 0, 1
   };
   Kind kind = Kind::kColumn;
-  const Term* value = nullptr;           // kColumn, kElement
-  std::string text;                      // kElement
-  const Condition* condition = nullptr;  // kPredicate; its complement included
-  SegmentId segment;                     // kList, kSegment
+  const Term* value = nullptr;                 // kColumn, kElement
+  std::string text;                            // kElement
+  const Condition* condition = nullptr;        // kPredicate; its complement included
+  SegmentId segment;                           // kList, kSegment
   std::optional<IdentifierTypeId> identifier;  // kIdentifier; nullopt: a type nobody has named yet, which nobody has
   uint32_t cell_count = 2;
 };

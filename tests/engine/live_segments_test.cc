@@ -141,7 +141,8 @@ TEST(LiveSegments, QuestionsAreExactWhileDefinitionsFill) {
 TEST(LiveSegments, TheFirstIdentifierOfATypeEntersByTheWriteThatBringsIt) {
   auto database = OpenForTest(1);
   for (int i = 0; i < 5'000; ++i) UpsertOne(*database, {"c:" + std::to_string(i)}, {Set("n", int64_t{1}), Set("m", int64_t{0})});
-  Apply(*database, {Segment("reachable", "has_identifier('email') and n * 2 > m"), Segment("rest", "not (has_identifier('email')) and n > m")});
+  Apply(*database,
+        {Segment("reachable", "has_identifier('email') and n * 2 > m"), Segment("rest", "not (has_identifier('email')) and n > m")});
   ASSERT_EQ(AllFlips(*database).size(), 5'000u);
   UpsertOne(*database, {"c:4999", "email:x@example.org"}, {});
   ASSERT_TRUE(database->WaitUntilFilled(database->GetStatus().catalog_revision, 0, {}).ok());

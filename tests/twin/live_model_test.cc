@@ -30,7 +30,7 @@ LiveTraceOptions OptionsFor(Random* random, ClockMode mode) {
 }
 
 void RunTraces(ClockMode mode, uint64_t rounds) {
-  uint64_t first = FirstSeed(1), operations = 0;
+  uint64_t first = FirstSeed(1), operations = 0, recomputed = 0;
   int refused = 0, accepted = 0;
   for (uint64_t seed = first; seed < first + Rounds(rounds) && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(fmt::format("KORREL_SEED={} KORREL_ROUNDS=1", seed));
@@ -44,8 +44,10 @@ void RunTraces(ClockMode mode, uint64_t rounds) {
     refused += trace.refused_count();
     accepted += trace.accepted_count();
     operations += trace.operation_count();
+    recomputed += trace.recomputed();
   }
   RecordOperations(operations);
+  RecordRecomputed(recomputed);
   // The generator must not hide the clock behind definitions that are refused.
   EXPECT_LT(refused, accepted / 2 + 10);
 }

@@ -69,6 +69,7 @@ std::string Shown(const ExpectedFlip& flip) {
 }
 
 LiveTimeline::Truths LiveTimeline::TruthsOf(NaiveStore& twin, uint64_t id) {
+  ++recomputed_;
   Truths truths;
   const Schema& schema = twin.schema();
   NaiveInterpreter interpreter(twin, twin.profile(id), schema);

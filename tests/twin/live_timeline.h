@@ -43,16 +43,19 @@ class LiveTimeline {
   void Look(NaiveStore& twin, ExpectedCause cause);
   // What was noted since the last call: per profile in order of time.
   std::map<uint64_t, std::vector<ExpectedFlip>> Take();
+  // How often all segments of a profile were worked out from what is known of it, at an instant.
+  uint64_t recomputed() const { return recomputed_; }
 
  private:
   using Truths = std::map<std::string, bool>;  // of live segments
-  static Truths TruthsOf(NaiveStore& twin, uint64_t id);
+  Truths TruthsOf(NaiveStore& twin, uint64_t id);
   static std::set<uint64_t> EventsHeld(const NaiveStore& twin, uint64_t id);
   void Note(uint64_t id, int64_t time_us, const Truths& truths, ExpectedCause cause, std::set<uint64_t> held);
   void WalkOne(const NaiveStore& start, uint64_t id, const std::vector<int64_t>& instants);
   std::vector<int64_t> Instants(NaiveStore& one, uint64_t id, int64_t to_us, const std::vector<int64_t>& claimed);
 
   Random* random_;
+  uint64_t recomputed_ = 0;
   std::map<uint64_t, Truths> last_;
   std::map<uint64_t, std::set<uint64_t>> held_;  // arrival numbers
   std::map<uint64_t, std::vector<ExpectedFlip>> noted_;

@@ -40,6 +40,7 @@ class LiveTrace {
   std::string LastSteps(size_t count) const;
   // Writes, events, list changes, moves of the clock and definitions so far, each by itself.
   uint64_t operation_count() const { return steps_.size(); }
+  uint64_t recomputed() const { return timeline_.recomputed(); }  // profiles at instants, by the twin
   int refused_count() const { return refused_; }
   int accepted_count() const { return accepted_; }
 

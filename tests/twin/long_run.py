@@ -3,9 +3,10 @@
 
 usage: long_run.py PROGRAMS_DIRECTORY RECORD_FILE [OPERATIONS]
 
-Every finished part is a line of RECORD_FILE ({"program", "seed", "rounds", "operations", "seconds"}), so that a run that was stopped goes
-on where it was; a seed is never run twice by the same program. An operation is one write, event, list change, move of the clock or
-definition, applied to the twin and to databases of three layouts and followed by its checks. A part that fails is not recorded: its output
+Every finished part is a line of RECORD_FILE ({"program", "seed", "rounds", "operations", "recomputed", "seconds"}), so that a run that was
+stopped goes on where it was; a seed is never run twice by the same program. An operation is one write, event, list change, move of the clock or
+definition, applied to the twin and to databases of three layouts and followed by its checks; "recomputed" counts profiles whose every
+segment the twin worked out from raw events at an instant, of which a move of the clock has many. A part that fails is not recorded: its output
 is kept beside the record, its seed is printed, and the run ends with exit status 1 once the parts that were under way are done.
 
 Environment: KORREL_JOBS parts at a time (default: all cores), KORREL_ROUNDS seeds in a part (default 20).
@@ -31,8 +32,8 @@ def read_record(path):
     return [json.loads(line) for line in lines if line.endswith("}")]  # a line cut short by a stop is a part not finished
 
 
-def operations_in(results):
-    return sum(int(test.get("operations", 0)) for suite in results["testsuites"] for test in suite["testsuite"])
+def counted(results, what):
+    return sum(int(test.get(what, 0)) for suite in results["testsuites"] for test in suite["testsuite"])
 
 
 def run_part(directory, record, program, seed):
@@ -46,8 +47,9 @@ def run_part(directory, record, program, seed):
             output = record.with_name(f"{program}-{seed}.txt")
             output.write_text(done.stdout)
             return None, f"{program} fails within seeds {seed} to {seed + ROUNDS - 1}: {output}"
-        part = {"program": program, "seed": seed, "rounds": ROUNDS, "operations": operations_in(json.loads(results.read_text())),
-                "seconds": round(time.monotonic() - begun, 1)}
+        told = json.loads(results.read_text())
+        part = {"program": program, "seed": seed, "rounds": ROUNDS, "operations": counted(told, "operations"),
+                "recomputed": counted(told, "recomputed"), "seconds": round(time.monotonic() - begun, 1)}
         return part, None
 
 
@@ -80,7 +82,8 @@ class Run:
         self.parts.append(part)
         with self.record.open("a") as file:
             file.write(json.dumps(part) + "\n")
-        print(f"{self.done():,} of {self.wanted:,} operations; {part['program']} from seed {part['seed']}: {part['seconds']} s", flush=True)
+        recomputed = sum(part.get("recomputed", 0) for part in self.parts)
+        print(f"{self.done():,} of {self.wanted:,} operations, {recomputed:,} recomputed; {part['program']} from seed {part['seed']}: {part['seconds']} s", flush=True)
 
     def go(self):
         failures = []

@@ -43,5 +43,7 @@ inline uint64_t Rounds(uint64_t otherwise) { return EnvironmentOr("KORREL_ROUNDS
 
 // What a test did, for long runs to add up (long_run.py): stands in the test's results as "operations".
 inline void RecordOperations(uint64_t count) { testing::Test::RecordProperty("operations", std::to_string(count)); }
+// How often the naive side worked out all of a profile at an instant to compare with; "recomputed".
+inline void RecordRecomputed(uint64_t count) { testing::Test::RecordProperty("recomputed", std::to_string(count)); }
 
 }  // namespace korrel::twin
