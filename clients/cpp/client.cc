@@ -16,6 +16,10 @@ constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kLongestPause{800};
 constexpr int kResumesMax = 5;
 
+// gRPC 1.51 looks at errno some calls after connect() and takes what those left there for the outcome: where /sys is not mounted, malloc
+// may look for the number of processors just then, and an attempt that is under way has "failed" with ENOENT, once in some hundred.
+constexpr int kConnectAttempts = 3;
+
 template <class Message>
 void FillRequestId(Message* request) {
   if (request->request_id().empty()) request->set_request_id(NewRequestId());
@@ -28,6 +32,7 @@ grpc::ChannelArguments Arguments(const ClientOptions& options) {
   // Despite its name how long an attempt to connect may take: a busy server is given all the time there is.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(options.connect_timeout.count()));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // else a second channel waits for the first one's backoff
   return arguments;
 }
 
@@ -35,6 +40,15 @@ Status NoServer(const std::string& address) {
   return MakeError(
       absl::StatusCode::kUnavailable, "NO_SERVER", "",
       fmt::format("no Korrel server answers at {0}; start one with 'korreld --listen {0}', or name another with --server", address));
+}
+
+// Null: the attempt failed, or the deadline has passed.
+std::shared_ptr<grpc::Channel> TryConnect(const ClientOptions& options, system_clock::time_point deadline) {
+  auto channel = grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), Arguments(options));
+  for (auto state = channel->GetState(true); state != GRPC_CHANNEL_READY; state = channel->GetState(true)) {
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || !channel->WaitForStateChange(state, deadline)) return nullptr;
+  }
+  return channel;
 }
 
 }  // namespace
@@ -49,15 +63,12 @@ std::string NewRequestId() {
 }
 
 StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
-  auto channel = grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), Arguments(options));
   const auto deadline = system_clock::now() + options.connect_timeout;
-  auto state = channel->GetState(true);
-  while (state != GRPC_CHANNEL_READY) {
-    // The first failure is the answer: nobody listens there. Waiting would only make the sentence come later.
-    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || !channel->WaitForStateChange(state, deadline)) return NoServer(options.address);
-    state = channel->GetState(true);
+  for (int attempt = 0; attempt < kConnectAttempts; ++attempt) {
+    auto channel = TryConnect(options, deadline);
+    if (channel) return std::make_unique<Client>(std::move(channel), std::move(options));
   }
-  return std::make_unique<Client>(std::move(channel), std::move(options));
+  return NoServer(options.address);
 }
 
 Client::Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options)

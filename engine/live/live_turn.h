@@ -1,7 +1,7 @@
 // engine/live/live_turn.h
 //
 // The turns that the clock and filling take on a shard: lock, adopt the newest catalog, step some rows, write what changed in
-// segments to the log at the position taken there, unlock. As long as any turn: about kTurnWorkUnits of counted work or one row.
+// segments to the log at the position taken there, unlock. A tenth of an ordinary turn of counted work, or one row.
 //
 // Threads  From any thread that holds no shard's lock.
 #pragma once

@@ -57,8 +57,13 @@ class Server:
     def ok(self, *arguments, **options):
         code, out, err = self.run(*arguments, **options)
         if code != 0:
-            raise AssertionError(f"korrel {' '.join(arguments)}: exit {code}\n{out}{err}")
+            raise AssertionError(f"korrel {' '.join(arguments)}: exit {code}\n{out}{err}{self.state()}")
         return out
+
+    def state(self):
+        """What became of korreld, for the message of a failure."""
+        code = self.process.poll()
+        return f"korreld {'runs' if code is None else f'ended with {code}'}; its log:\n{open(self.log_path).read()[-2000:]}"
 
     def json(self, *arguments):
         return json.loads(self.ok("--output", "json", *arguments))
