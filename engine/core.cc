@@ -60,7 +60,9 @@ Status Core::WaitFor(Position position, int64_t deadline_ns) const {
   // Epochs of runs in memory have no order: any other one is lost, and this run's sequence says nothing about it.
   if (position.value != 0 && EpochOf(position) != log->Epoch() && log->Strongest() == Durability::kMemory) {
     return MakeError(absl::StatusCode::kOutOfRange, "POSITION_LOST", "min_positions",
-                     fmt::format("position {} was lost: the database lives in memory and was started again since", position.value));
+                     fmt::format("position {} is none of this database: it lives in memory, and what came before its last start is lost; "
+                                 "begin at 0 or without a position",
+                                 position.value));
   }
   for (;;) {
     Position last = log->Last();

@@ -18,9 +18,9 @@ int WithClient(const Context& context, ClientOptions limits, Ask ask) {
   return status.ok() ? kDone : context.Fail(status);
 }
 
-ClientOptions Limits(const Context& context, double at_least_seconds = 0) {
+ClientOptions Limits(const Context& context, double otherwise_seconds = 60) {
   ClientOptions limits;
-  limits.call_timeout = std::chrono::milliseconds(static_cast<int64_t>(std::max(context.timeout_seconds, at_least_seconds) * 1'000));
+  limits.call_timeout = context.CallTimeout(otherwise_seconds);
   return limits;
 }
 

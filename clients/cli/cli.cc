@@ -36,7 +36,7 @@ int Flushed(int code, std::ostream& out, std::ostream& err) {
 
 StatusOr<std::unique_ptr<Client>> Context::Connect() const {
   ClientOptions options;
-  options.call_timeout = std::chrono::milliseconds(static_cast<int64_t>(timeout_seconds * 1'000));
+  options.call_timeout = CallTimeout();
   return Connect(options);
 }
 
@@ -179,7 +179,9 @@ int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   app.add_option("--output", format, "table, json (one object an answer, one a line for streams) or csv")
       ->check(CLI::IsMember({"table", "json", "csv"}))
       ->type_name("FORM");
-  app.add_option("--timeout", context.timeout_seconds, "seconds a call may take")->check(CLI::Range(0.001, 86'400.0))->type_name("SECONDS");
+  app.add_option("--timeout", context.timeout_seconds, "seconds a call may take (60; 3,600 where much is done at once)")
+      ->check(CLI::Range(0.001, 86'400.0))
+      ->type_name("SECONDS");
   AddApplyCommand(&app, &context, &chosen);
   AddImportCommands(&app, &context, &chosen);
   AddProfileCommands(&app, &context, &chosen);

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -31,9 +32,13 @@ struct Context {
   bool err_is_terminal = false;
   OutputFormat format = OutputFormat::kTable;
   std::string server;
-  double timeout_seconds = 60;
+  std::optional<double> timeout_seconds;  // as given
 
-  // Within a second: a client, or a sentence that says that nobody answers.
+  // What a call may take where nothing was given: what does much work at once is given more than `otherwise`.
+  std::chrono::milliseconds CallTimeout(double otherwise_seconds = 60) const {
+    return std::chrono::milliseconds(static_cast<int64_t>(timeout_seconds.value_or(otherwise_seconds) * 1'000));
+  }
+  // A client, or a sentence that says that nobody answers.
   StatusOr<std::unique_ptr<Client>> Connect() const;
   // With other time limits than the default; the address is filled in.
   StatusOr<std::unique_ptr<Client>> Connect(ClientOptions options) const;

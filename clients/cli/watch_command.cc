@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <optional>
 
 #include "clients/cli/cli.h"
 #include "clients/cli/interrupt.h"
@@ -12,7 +13,7 @@ namespace {
 
 struct WatchOptions {
   std::vector<std::string> segments;
-  std::string from;
+  std::optional<std::string> from;
 };
 
 std::string_view ChangeName(v1::MembershipChange change) {
@@ -106,9 +107,10 @@ class ChangePrinter {
   JsonWriter json_;
 };
 
-int FailAt(const Context& context, const Status& status, const WatchReader& reader) {
+// Who was told nothing has nowhere to go on from but where it asked for, and that was refused.
+int FailAt(const Context& context, const Status& status, const WatchOptions& options, const WatchReader& reader) {
   const int code = context.Fail(status);
-  if (!reader.positions().empty()) {
+  if (!reader.positions().empty() && PositionText(reader.positions()[0]) != options.from) {
     context.err << fmt::format("the last position was {0}; go on with --from {0}\n", PositionText(reader.positions()[0]));
   }
   return code;
@@ -117,8 +119,8 @@ int FailAt(const Context& context, const Status& status, const WatchReader& read
 int RunWatch(const Context& context, const WatchOptions& options) {
   v1::WatchRequest request;
   for (const std::string& name : options.segments) request.add_segments(name);
-  if (!options.from.empty()) {
-    const auto from = ParsePosition(options.from);
+  if (options.from) {
+    const auto from = ParsePosition(*options.from);
     if (!from.ok()) return context.Fail(from.status());
     *request.add_after_positions() = *from;
   }
@@ -132,7 +134,7 @@ int RunWatch(const Context& context, const WatchOptions& options) {
   v1::WatchResponse response;
   while (context.out) {
     const auto more = reader->Next(&response);
-    if (!more.ok()) return FailAt(context, more.status(), *reader);
+    if (!more.ok()) return FailAt(context, more.status(), options, *reader);
     if (!*more) break;
     printer.Print(response);
   }

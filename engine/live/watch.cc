@@ -140,10 +140,10 @@ Status CheckNames(const SegmentNames& names, const std::vector<std::string>& wan
 Status CheckPosition(const Log& log, Position after) {
   auto lost = [&](std::string_view why) {
     return MakeError(absl::StatusCode::kOutOfRange, "POSITION_LOST", "after_positions",
-                     fmt::format("position {} was lost: {}", after.value, why));
+                     fmt::format("position {} is none of this database: {}", after.value, why));
   };
   if (EpochOf(after) != log.Epoch() && log.Strongest() == Durability::kMemory) {
-    return lost("the database lives in memory and was started again since");
+    return lost("it lives in memory, and what came before its last start is lost; begin at 0 or without a position");
   }
   if (Position last = log.Last(); after > last) return lost(fmt::format("the newest of this database is {}", last.value));
   return after < log.Dropped() ? Gone() : absl::OkStatus();

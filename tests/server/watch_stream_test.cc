@@ -168,8 +168,8 @@ TEST_F(WatchStreamTest, WhoCatchesUpGoesAtHisOwnPace) {
   EXPECT_EQ(watching->profiles, Numbers(0, 100'000));
 }
 
-TEST_F(WatchStreamTest, FiveHundredWaitWithoutAThreadAndAllHearOfIt) {
-  constexpr size_t kWatchers = 500;
+TEST_F(WatchStreamTest, TwoHundredWaitWithoutAThreadAndAllHearOfIt) {
+  constexpr size_t kWatchers = 200;
   std::vector<std::unique_ptr<Watching>> watchers;
   for (size_t i = 0; i < kWatchers; ++i) watchers.push_back(Watch({}));
   Fill(100);  // the workers are free for others

@@ -128,6 +128,15 @@ def check_no_server(checks):
     checks.equal("wrong usage is exit 2", result.returncode, 2)
 
 
+def check_watches(checks, server):
+    for start, word in (("", "--from"), ("1e3", "not a position"), ("-1", "")):
+        code, out, err = server.run("segment", "watch", f"--from={start}")
+        checks.true(f"a watch from {start!r} is wrong usage", code == 2 and word in err, f"exit {code}: {out}{err}")
+    code, out, err = server.run("segment", "watch", "--from", "2000000000000000000")
+    checks.true("a position that never was is refused", code == 1 and "none of this database" in err, f"exit {code}: {out}{err}")
+    checks.true("nobody is sent back to it", "go on with" not in err, err)
+
+
 def check_raw_bytes(checks, server):
     """Bytes that are not gRPC at all."""
     import socket
@@ -148,6 +157,7 @@ def main():
         check_writes(checks, server)
         check_files(checks, server, folder)
         check_raw_bytes(checks, server)
+        check_watches(checks, server)
         checks.equal("the server still answers", server.count("country = 'NL'"), 1)
     check_no_server(checks)
     checks.finish()
