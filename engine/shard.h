@@ -33,7 +33,7 @@ struct Shard {
   ProfileTable table;                  // guarded by lock
   LiveState live;                      // what the catalog's definitions say of the rows, kept current; guarded by lock
   PopulationRef population;            // the figures that `live` and questions see; null: none; guarded by lock
-  std::vector<LiveState::Step> steps;  // of the turn at hand; a member so that its memory is not given back and asked for at every turn
+  std::vector<LiveState::Step> steps;  // of the turn at hand, kept for its memory; guarded by lock
   Position applied;                    // newest position whose mutation this shard applied; guarded by lock
   // A copy of live.NextDue() that needs no lock, renewed at the end of every exclusive turn: who reads it too early looks again soon.
   std::atomic<int64_t> next_due{kNever};

@@ -176,7 +176,6 @@ void AddAdminCommands(CLI::App* app, Context* context, Command* chosen) {
     *chosen = [=] { return WithClient(*context, Limits(*context), [&](Client* client) { return PrintAttributes(*context, client); }); };
   });
 
-  constexpr double kLongWorkSeconds = 3'600;
   const auto retype = std::make_shared<RetypeOptions>();
   command = AddCommand(attribute, "retype",
                        "convert the values of a stored attribute to another type\n\n  korrel attribute retype zip string --preview");
@@ -186,7 +185,7 @@ void AddAdminCommands(CLI::App* app, Context* context, Command* chosen) {
   command->callback([=] {
     *chosen = [=] {
       bool refused = false;
-      const int code = WithClient(*context, Limits(*context, kLongWorkSeconds),
+      const int code = WithClient(*context, Limits(*context, Context::kLongWorkSeconds),
                                   [&](Client* client) { return Retype(*context, client, *retype, &refused); });
       return refused ? kRefused : code;
     };
@@ -201,7 +200,8 @@ void AddAdminCommands(CLI::App* app, Context* context, Command* chosen) {
   command->add_option("TIME", *to, "RFC 3339, or a date in the catalog's zone")->required();
   command->callback([=] {
     *chosen = [=] {
-      return WithClient(*context, Limits(*context, kLongWorkSeconds), [&](Client* client) { return Advance(*context, client, *to); });
+      return WithClient(*context, Limits(*context, Context::kLongWorkSeconds),
+                        [&](Client* client) { return Advance(*context, client, *to); });
     };
   });
 

@@ -226,7 +226,7 @@ int RunApply(const Context& context, const ApplyOptions& options) {
   const auto catalog = ReadCatalogFiles(options.files);
   if (!catalog.ok()) return context.Fail(catalog.status());
   ClientOptions limits;
-  limits.call_timeout = context.CallTimeout(3'600);  // filling from the history takes what it takes
+  limits.call_timeout = context.CallTimeout(Context::kLongWorkSeconds);  // filling from the history takes what it takes
   auto client = context.Connect(limits);
   if (!client.ok()) return context.Fail(client.status());
   v1::ApplyDefinitionsRequest request;

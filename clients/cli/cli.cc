@@ -179,7 +179,8 @@ int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   app.add_option("--output", format, "table, json (one object an answer, one a line for streams) or csv")
       ->check(CLI::IsMember({"table", "json", "csv"}))
       ->type_name("FORM");
-  app.add_option("--timeout", context.timeout_seconds, "seconds a call may take (60; 3,600 where much is done at once)")
+  app.add_option("--timeout", context.timeout_seconds,
+                 "seconds a call may take (60; apply, retype and clock advance 3600; a batch of an import 8)")
       ->check(CLI::Range(0.001, 86'400.0))
       ->type_name("SECONDS");
   AddApplyCommand(&app, &context, &chosen);

@@ -34,7 +34,8 @@ struct Context {
   std::string server;
   std::optional<double> timeout_seconds;  // as given
 
-  // What a call may take where nothing was given: what does much work at once is given more than `otherwise`.
+  // What a call may take: as given, or else so many seconds.
+  static constexpr double kLongWorkSeconds = 3'600;  // of what reads or writes everything
   std::chrono::milliseconds CallTimeout(double otherwise_seconds = 60) const {
     return std::chrono::milliseconds(static_cast<int64_t>(timeout_seconds.value_or(otherwise_seconds) * 1'000));
   }

@@ -93,10 +93,12 @@ class Import {
   }
 
  private:
+  static constexpr double kBatchSeconds = 8;
+
   Status Prepare() {
-    // A server that goes away is noticed within eight seconds, whether it is gone or only silent.
+    // A server that goes away is noticed within eight seconds, whether it is gone or only silent; who knows it to be busy gives it more.
     ClientOptions limits;
-    limits.call_timeout = std::chrono::milliseconds(8'000);
+    limits.call_timeout = context_.CallTimeout(kBatchSeconds);
     limits.retry_for = std::chrono::milliseconds(4'000);
     KORREL_ASSIGN_OR_RETURN(client_, context_.Connect(limits));
     KORREL_ASSIGN_OR_RETURN(facts_, AskServer(client_.get(), options_));
@@ -194,7 +196,8 @@ class Import {
 
   int Stopped(const Status& status) {
     if (status.code() == absl::StatusCode::kDeadlineExceeded) {
-      context_.err << "error: the server did not answer for eight seconds\n";
+      context_.err << fmt::format("error: the server did not answer for {} seconds; where it is busy, allow more with --timeout SECONDS\n",
+                                  context_.timeout_seconds.value_or(kBatchSeconds));
     } else {
       context_.Fail(status);
     }

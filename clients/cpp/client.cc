@@ -64,7 +64,7 @@ std::string NewRequestId() {
 
 StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
   const auto deadline = system_clock::now() + options.connect_timeout;
-  for (int attempt = 0; attempt < kConnectAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kConnectAttempts && (attempt == 0 || system_clock::now() < deadline); ++attempt) {
     auto channel = TryConnect(options, deadline);
     if (channel) return std::make_unique<Client>(std::move(channel), std::move(options));
   }

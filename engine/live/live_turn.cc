@@ -75,9 +75,9 @@ LiveTurn TakeFillTurn(Core& core, Shard& shard) {
 void StepAllDue(Core& core, Shard& shard, int64_t now_us) {
   while (shard.live.NextDue() <= now_us) {
     WorkMeter meter;
-    shard.steps.clear();
-    shard.live.Advance(now_us, &meter, &shard.steps);
-    LogTurn(core, shard, TurnMutation::Kind::kClock, now_us, &shard.steps);
+    std::vector<LiveState::Step> steps;
+    shard.live.Advance(now_us, &meter, &steps);
+    LogTurn(core, shard, TurnMutation::Kind::kClock, now_us, &steps);
   }
   shard.NoteDue();
 }

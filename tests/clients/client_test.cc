@@ -236,10 +236,10 @@ TEST(Client, ConnectSaysWhereNobodyAnswers) {
   EXPECT_THAT(std::string(client.status().message()), HasSubstr("no Korrel server answers at 127.0.0.1:1"));
 }
 
-// Takes one connection and is as slow to greet as a machine that has too much to do.
+// Hangs up on so many, then greets one, as slowly as a machine that has too much to do, and says nothing more.
 class SlowGreeter {
  public:
-  SlowGreeter() : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit SlowGreeter(int hang_ups = 0) : hang_ups_(hang_ups), listener_(socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in at{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
     socklen_t size = sizeof at;
     EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&at), size), 0);
@@ -257,6 +257,7 @@ class SlowGreeter {
 
  private:
   void Greet() {
+    for (int i = 0; i < hang_ups_; ++i) close(accept(listener_, nullptr, nullptr));
     const int connection = accept(listener_, nullptr, nullptr);
     if (connection < 0) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(900));
@@ -267,6 +268,7 @@ class SlowGreeter {
     }
     close(connection);
   }
+  const int hang_ups_;
   const int listener_;
   int port_ = 0;
   std::thread thread_;
@@ -279,6 +281,23 @@ TEST(Client, ConnectGivesASlowServerAllOfItsTimeAndNotHalf) {
   options.connect_timeout = std::chrono::seconds(20);
   const auto client = Client::Connect(options);
   EXPECT_TRUE(client.ok()) << client.status();
+}
+
+TEST(Client, ConnectTriesAgainWhereAnAttemptFails) {
+  SlowGreeter greeter(2);
+  ClientOptions options;
+  options.address = greeter.address();
+  const auto client = Client::Connect(options);
+  EXPECT_TRUE(client.ok()) << client.status();
+}
+
+TEST(Cli, ATimeoutThatIsGivenCountsForLongWorkToo) {
+  SlowGreeter silent;
+  const std::string address = silent.address();
+  const char* words[] = {"korrel", "--server", address.c_str(), "--timeout", "0.2", "clock", "advance", "2030-01-01"};
+  std::ostringstream out, err;
+  EXPECT_EQ(cli::Run(8, words, out, err), 1);
+  EXPECT_THAT(err.str(), HasSubstr("allow more time with --timeout SECONDS"));
 }
 
 TEST(Client, ErrorsCarryReasonFieldAndThePlaceInTheExpression) {

@@ -129,9 +129,9 @@ def check_no_server(checks):
 
 
 def check_watches(checks, server):
-    for start, word in (("", "--from"), ("1e3", "not a position"), ("-1", "")):
-        code, out, err = server.run("segment", "watch", f"--from={start}")
-        checks.true(f"a watch from {start!r} is wrong usage", code == 2 and word in err, f"exit {code}: {out}{err}")
+    for start in ("", "1e3"):
+        code, out, err = server.run("segment", "watch", "--from", start, timeout=20)
+        checks.true(f"a watch from {start!r} is wrong usage", code == 2 and f"'{start}' is not a position" in err, f"exit {code}: {out}{err}")
     code, out, err = server.run("segment", "watch", "--from", "2000000000000000000")
     checks.true("a position that never was is refused", code == 1 and "none of this database" in err, f"exit {code}: {out}{err}")
     checks.true("nobody is sent back to it", "go on with" not in err, err)

@@ -280,13 +280,7 @@ void LiveTrace::TrackSeveral() {
 }
 
 void LiveTrace::ChangeList() {
-  UpdateMembersRequest request;
-  request.segment = "vip";
-  MemberOperation operations[] = {MemberOperation::kPut, MemberOperation::kAdd, MemberOperation::kAdd, MemberOperation::kRemove};
-  request.operation = operations[random_.Below(4)];
-  int64_t ahead[] = {1, kHour, kDay, 30 * kDay};
-  if (request.operation != MemberOperation::kRemove && random_.OneIn(2))
-    request.expire_time_us = both_.twin().now_us() + ahead[random_.Below(4)];
+  UpdateMembersRequest request = world_.ListChange(both_.twin().now_us());
   std::set<std::string> people;
   for (int64_t i = random_.Between(1, 4); i > 0; --i) people.insert(Person());
   request.profiles.assign(people.begin(), people.end());

@@ -214,13 +214,7 @@ void RandomTrace::TrackSome() {
 }
 
 void RandomTrace::ChangeList() {
-  UpdateMembersRequest request;
-  request.segment = "vip";
-  MemberOperation operations[] = {MemberOperation::kPut, MemberOperation::kAdd, MemberOperation::kAdd, MemberOperation::kRemove};
-  request.operation = operations[random_.Below(4)];
-  int64_t ahead[] = {1, kHour, kDay, 30 * kDay};
-  if (request.operation != MemberOperation::kRemove && random_.OneIn(2))
-    request.expire_time_us = both_.twin().now_us() + ahead[random_.Below(4)];
+  UpdateMembersRequest request = world_.ListChange(both_.twin().now_us());
   if (random_.OneIn(3)) {
     request.selection = Selection{};
     request.selection->expression = random_.Pick({"country = 'NL'", "count(order) over 30d >= 2", "in segment 'churn risk'"});

@@ -279,6 +279,16 @@ ProfileWrite RandomWorld::PlainProfile(uint64_t person) {
   return write;
 }
 
+UpdateMembersRequest RandomWorld::ListChange(int64_t now_us) {
+  UpdateMembersRequest request;
+  request.segment = "vip";
+  MemberOperation operations[] = {MemberOperation::kPut, MemberOperation::kAdd, MemberOperation::kAdd, MemberOperation::kRemove};
+  request.operation = operations[random_.Below(4)];
+  int64_t ahead[] = {1, kHour, kDay, 30 * kDay};
+  if (request.operation != MemberOperation::kRemove && random_.OneIn(2)) request.expire_time_us = now_us + ahead[random_.Below(4)];
+  return request;
+}
+
 EventWrite RandomWorld::Event(uint64_t person) {
   EventWrite event;
   event.identifiers = {fmt::format("customer:{}", person)};

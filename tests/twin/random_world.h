@@ -40,6 +40,8 @@ class RandomWorld {
   // Attributes that exactly cover the simple vocabulary, without rare ones: cheap to make by the ten thousand.
   ProfileWrite PlainProfile(uint64_t person);
   EventWrite Event(uint64_t person);
+  // Of the list "vip"; whom it is about is left to the caller.
+  UpdateMembersRequest ListChange(int64_t now_us);
   int64_t EventTime();
   Value ValueFor(const std::string& attribute);
 
