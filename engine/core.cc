@@ -22,9 +22,14 @@ namespace korrel {
 Core::Core() = default;
 // Whoever still works looks at everything else; the drivers use the executor.
 Core::~Core() {
+  stopping = true;
   clock_driver.reset();
   fill_driver.reset();
   executor.reset();
+}
+
+Status Core::ShutdownError() {
+  return MakeError(absl::StatusCode::kUnavailable, "SHUTDOWN", "", "the server is stopping, and this was not done yet");
 }
 
 void Core::NoteTurn(uint64_t work_units) {

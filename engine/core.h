@@ -46,12 +46,15 @@ struct Core {
   uint64_t memory_limit_bytes = 0;
   // The log is being applied: the clock and filling do nothing of their own, the records say what they did (engine/live/replay.h).
   std::atomic<bool> replaying{false};
+  // What takes long (a clock that is stepped, a write whose profile catches up, a wait) ends at the next turn with ShutdownError.
+  std::atomic<bool> stopping{false};
   std::atomic<uint64_t> largest_turn_work{0};  // raised by NoteTurn, read by tests
   std::atomic<uint64_t> all_shards_held{0};    // how often everybody was stopped; raised by AllShards, read by tests
   uint64_t incarnation = 0;                    // random per start; stands in resume tokens
 
   Core();
   ~Core();
+  static Status ShutdownError();  // kUnavailable SHUTDOWN
   void NoteTurn(uint64_t work_units);
 
   CatalogRef CurrentCatalog() const;

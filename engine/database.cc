@@ -169,9 +169,10 @@ class DatabaseImpl final : public Database {
   // ---- Administration ----
 
   StatusAnswer GetStatus() override { return AnswerStatus(core_); }
-  StatusOr<AdvanceAnswer> AdvanceClock(int64_t to_us, std::string_view request_id) override {
-    return Once<AdvanceAnswer>(request_id, "advance-clock", fmt::format("{}", to_us), [&] { return AdvanceClockTo(core_, to_us); });
+  StatusOr<AdvanceAnswer> AdvanceClock(int64_t to_us, std::string_view request_id, const Wanted& wanted) override {
+    return Once<AdvanceAnswer>(request_id, "advance-clock", fmt::format("{}", to_us), [&] { return AdvanceClockTo(core_, to_us, wanted); });
   }
+  void Stop() override { core_.stopping = true; }
   uint64_t largest_turn_work() const override { return core_.largest_turn_work.load(std::memory_order_relaxed); }
   const Log& log() const override { return *core_.log; }
 

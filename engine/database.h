@@ -72,6 +72,7 @@ struct WriteOptions {
   std::string request_digest;  // what the id is compared with: any bytes that identify the request's content (a hash)
   Durability durability = Durability::kUnspecified;
   std::string source;
+  int64_t deadline_ns = 0;  // CLOCK_MONOTONIC; 0: none. Looked at where a profile has a long way to its write's instant
 };
 struct ItemError {
   uint32_t index = 0;
@@ -340,11 +341,14 @@ struct ApplyRequest {
   uint64_t base_revision = 0;  // 0: not checked
   bool validate_only = false;
   uint32_t preview_sample_size = 0;  // with validate_only: also fills SegmentPreview
+  int64_t deadline_ns = 0;           // CLOCK_MONOTONIC; 0: none. Of previews: each looks at everybody
   std::string request_id, request_digest;
 };
 struct ApplyAnswer {
   uint64_t revision = 0;
-  std::vector<DefinitionChange> changes;  // one per definition given, and per one pruned or cascaded
+  // One per definition given, in order, and per one pruned or cascaded. With previews also one of kind kNone for every other live segment
+  // whose members would change because of what it uses.
+  std::vector<DefinitionChange> changes;
   Position position;
 };
 struct RetypeAnswer {
@@ -457,7 +461,15 @@ class Database {
     Position position;
     uint64_t edges_processed = 0;
   };
-  virtual StatusOr<AdvanceAnswer> AdvanceClock(int64_t to_us, std::string_view request_id) = 0;
+  // Whether the answer is still waited for; an error says why not. Called now and then, from the calling thread; empty: it is.
+  using Wanted = std::function<Status()>;
+  // Moves a replay clock and returns when everybody has been stepped up to it. Errors: kFailedPrecondition CLOCK_NOT_REPLAY,
+  // CLOCK_BACKWARDS: nothing changed; kUnavailable STOPPED or that of `wanted`: the clock may have moved, and stepping goes on by itself.
+  virtual StatusOr<AdvanceAnswer> AdvanceClock(int64_t to_us, std::string_view request_id, const Wanted& wanted) = 0;
+  StatusOr<AdvanceAnswer> AdvanceClock(int64_t to_us, std::string_view request_id) { return AdvanceClock(to_us, request_id, {}); }
+  // Ends what takes long within a turn: writes to profiles that are far behind the clock and WaitUntilFilled with kUnavailable SHUTDOWN,
+  // AdvanceClock with STOPPED. What needs no waiting is still answered. From any thread; not to be taken back.
+  virtual void Stop() = 0;
 
   // Largest work count of any turn so far, in WorkMeter units; tests assert it.
   virtual uint64_t largest_turn_work() const = 0;

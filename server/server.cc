@@ -97,6 +97,7 @@ void Server::Stop() {
   keep_warm_.Stop();
   door_.gate.Stop();
   door_.watch_loop.Stop();
+  door_.database->Stop();
   grpc_server_->Shutdown(std::chrono::system_clock::now() + kDrain);
   grpc_server_->Wait();
   // Every reactor is done now; what is left of the pool is nobody's.

@@ -6,6 +6,8 @@
 #include <set>
 #include <shared_mutex>
 
+#include "engine/turns.h"
+
 namespace korrel {
 namespace {
 
@@ -87,7 +89,8 @@ class Preview {
 
 }  // namespace
 
-std::optional<SegmentPreview> PreviewSegment(Core& core, const PreviewSide& before, const PreviewSide& after, uint32_t sample_size) {
+StatusOr<std::optional<SegmentPreview>> PreviewSegment(Core& core, const PreviewSide& before, const PreviewSide& after,
+                                                       uint32_t sample_size, int64_t deadline_ns) {
   auto preview = std::make_unique<Preview>(before, after, sample_size);  // 16 KiB of bits are not for the stack
   for (const auto& shard : core.shards) {
     uint32_t block = 0, row = 0;
@@ -97,14 +100,15 @@ std::optional<SegmentPreview> PreviewSegment(Core& core, const PreviewSide& befo
         std::shared_lock<PhaseFairLock> hold(shard->lock);
         if (block >= shard->table.block_count()) break;
         std::optional<uint32_t> end = preview->Turn(*shard, block, row, core.clock->NowUs(), &work);
-        if (!end) return std::nullopt;
+        if (!end) return std::optional<SegmentPreview>();
         row = *end % kBlockRows;
         block += *end == kBlockRows;
       }
       core.NoteTurn(work);
+      if (IsPast(deadline_ns)) return DeadlinePassed();
     }
   }
-  return std::move(*preview).Result();
+  return std::optional<SegmentPreview>(std::move(*preview).Result());
 }
 
 }  // namespace korrel

@@ -8,11 +8,12 @@
 namespace korrel {
 
 // `before` and `after` with the schemas they were compiled against; null: nobody is a member. nullopt: `after` cannot be evaluated yet,
-// because the same change gives an attribute it reads another type.
+// because the same change gives an attribute it reads another type. Errors: kDeadlineExceeded.
 struct PreviewSide {
   ExpressionRef expression;
   const Schema* schema;
 };
-std::optional<SegmentPreview> PreviewSegment(Core& core, const PreviewSide& before, const PreviewSide& after, uint32_t sample_size);
+StatusOr<std::optional<SegmentPreview>> PreviewSegment(Core& core, const PreviewSide& before, const PreviewSide& after,
+                                                       uint32_t sample_size, int64_t deadline_ns);
 
 }  // namespace korrel

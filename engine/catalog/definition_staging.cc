@@ -90,10 +90,9 @@ Status CheckPopulation(const PopulationDefinition& population) {
   return FieldError("every_us", "a figure is published every second up to every 100 years; write every: 1h");
 }
 
-Status Clash(std::string_view what, std::string_view name, Type from, Type to) {
-  return InvalidArgument(
-      "TYPE_CLASH", "type",
-      fmt::format("{} '{}' is {} and cannot become {} by itself; see attribute retype", what, name, TypeName(from), TypeName(to)));
+Status Clash(std::string_view what, std::string_view name, Type from, Type to, std::string_view advice) {
+  return InvalidArgument("TYPE_CLASH", "type",
+                         fmt::format("{} '{}' is {} and cannot become {} by itself; {}", what, name, TypeName(from), TypeName(to), advice));
 }
 
 Status TooMany(std::string_view limit, size_t max) {
@@ -133,7 +132,7 @@ Status StageStored(const Core& core, AttributeSchema* entry, Type type, CatalogD
       draft->must_be_empty.push_back(entry->id);
       draft->data.push_back({DataAction::Kind::kDropColumn, entry->id.value, {}});
     } else {
-      return Clash("attribute", entry->name, entry->type, type);
+      return Clash("attribute", entry->name, entry->type, type, "see attribute retype");
     }
   }
   entry->computed = false;
@@ -193,7 +192,7 @@ Status StageProperties(const Core& core, const EventDefinition& event, EventType
     bool fits = entry->type == property.type ||
                 (WidenedType(entry->type, property.type) == property.type && (!stored || EveryShard(core, can_widen)));
     if (!fits) {
-      return Clash("property", property.name, entry->type, property.type);
+      return Clash("property", property.name, entry->type, property.type, "events are not changed afterwards: write another property");
     }
     entry->type = property.type;
     entry->declared = true;

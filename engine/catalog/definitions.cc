@@ -60,10 +60,18 @@ std::optional<Definition> Find(const CatalogSnapshot& catalog, const Users& user
   return std::nullopt;
 }
 
-Status InUse(const std::string& name, const std::set<std::string>& users) {
+// The definitions that a change would break, each with the reason. A few are named; the reason of one is enough to see what is wrong.
+Status InUse(const DefinitionErrors& broken) {
+  constexpr size_t kNamedMax = 10;
   std::string list;
-  for (const std::string& user : users) list += fmt::format("{}{}", list.empty() ? "" : ", ", user);
-  return MakeError(absl::StatusCode::kFailedPrecondition, "IN_USE", "", fmt::format("{} is used by {}", name, list));
+  size_t named = 0;
+  for (const auto& [user, why] : broken) {
+    if (named++ < kNamedMax) list += fmt::format("{}{}", list.empty() ? "" : ", ", user);
+  }
+  if (named > kNamedMax) list += fmt::format(" and {} more", named - kNamedMax);
+  const auto& [first, why] = *broken.begin();
+  return MakeError(absl::StatusCode::kFailedPrecondition, "IN_USE", "",
+                   fmt::format("it is used by {}; of {} would be said: {}", list, first, MessageOf(why)));
 }
 
 // A request worked out against one snapshot: the draft it leads to and what happens to each definition.
@@ -87,13 +95,13 @@ class ChangePlan {
       if (!request_.time_zone.empty()) draft_->next.time_zone = request_.time_zone;
       for (const Definition& definition : request_.definitions) StageGiven(definition);
       for (const std::string& name : deletions_) StageDeleted(name);
-      std::set<std::string> broken = Blame(CompileDefinitions(&draft_->next, draft_->schema.get()));
+      const DefinitionErrors broken = Blame(CompileDefinitions(&draft_->next, draft_->schema.get()));
       if (broken.empty()) break;
       if (!request_.cascade) {
         BlameUsers(broken);
         break;
       }
-      deletions_.insert(broken.begin(), broken.end());
+      for (const auto& [name, why] : broken) deletions_.insert(name);
     }
     FillAfter();
   }
@@ -104,16 +112,69 @@ class ChangePlan {
   CatalogDraft* draft() { return draft_.get(); }
   std::vector<DefinitionChange>& changes() { return changes_; }
 
-  void FillPreviews() {
+  // Of the live segments that are given or dropped, and of all others that change with what they use. Errors: kDeadlineExceeded.
+  Status FillPreviews() {
+    const std::set<std::string> means_another = MeaningAnother();
     for (DefinitionChange& change : changes_) {
-      if (!change.name.starts_with("segments/") || change.kind == ChangeKind::kNone || !change.error.ok()) continue;
-      PreviewSide before{SegmentExpression(*base_, change.name), base_->schema.get()};
-      PreviewSide after{SegmentExpression(draft_->next, change.name), draft_->schema.get()};
-      if (before.expression || after.expression) change.segment = PreviewSegment(core_, before, after, request_.preview_sample_size);
+      if (change.kind == ChangeKind::kNone || !change.error.ok()) continue;
+      KORREL_ASSIGN_OR_RETURN(change.segment, Preview(change.name));
     }
+    for (const auto& [bare, segment] : draft_->next.definitions.segments) {
+      const std::string name = "segments/" + bare;
+      auto change = std::find_if(changes_.begin(), changes_.end(), [&](const DefinitionChange& c) { return c.name == name; });
+      if (change != changes_.end() && change->kind != ChangeKind::kNone) continue;
+      if (!MayChange(name, means_another)) continue;
+      KORREL_ASSIGN_OR_RETURN(std::optional<SegmentPreview> preview, Preview(name));
+      if (preview && preview->added_count + preview->removed_count == 0) continue;
+      if (change == changes_.end()) change = changes_.insert(changes_.end(), Unchanged(name));
+      change->segment = std::move(preview);
+    }
+    return absl::OkStatus();
   }
 
  private:
+  // nullopt: it is no live segment, or its new definition cannot be evaluated yet.
+  StatusOr<std::optional<SegmentPreview>> Preview(const std::string& name) const {
+    if (!name.starts_with("segments/")) return std::optional<SegmentPreview>();
+    const PreviewSide before{SegmentExpression(*base_, name), base_->schema.get()};
+    const PreviewSide after{SegmentExpression(draft_->next, name), draft_->schema.get()};
+    if (!before.expression && !after.expression) return std::optional<SegmentPreview>();
+    return PreviewSegment(core_, before, after, request_.preview_sample_size, request_.deadline_ns);
+  }
+
+  // Changed in more than what people read of it.
+  std::set<std::string> MeaningAnother() const {
+    const auto meaning = [](std::optional<Definition> definition) {
+      if (definition) definition->attribute.description = definition->attribute.unit = definition->attribute.sensitivity = "";
+      if (definition) definition->event.description = definition->segment.description = definition->population.description = "";
+      return definition;
+    };
+    std::set<std::string> names;
+    for (const DefinitionChange& change : changes_) {
+      if (change.kind == ChangeKind::kNone) continue;
+      const auto before = meaning(change.before), after = meaning(change.after);
+      if (!before || !after || !SameDeclaration(*before, *after)) names.insert(change.name);
+    }
+    return names;
+  }
+
+  // Whether it uses, directly or through others, something of another meaning. An event type is also used by what reads all events, and the
+  // time zone by what reads a calendar: then nobody is left out.
+  bool MayChange(const std::string& name, const std::set<std::string>& means_another) const {
+    if (draft_->next.time_zone != base_->time_zone) return true;
+    if (std::ranges::any_of(means_another, [](const std::string& changed) { return changed.starts_with("events/"); })) return true;
+    const std::set<std::string> used = Reaches(draft_->next, name);
+    return std::ranges::any_of(used, [&](const std::string& one) { return means_another.contains(one); });
+  }
+
+  DefinitionChange Unchanged(const std::string& name) const {
+    DefinitionChange change;
+    change.name = name;
+    change.before = Find(*base_, base_users_, name);
+    change.after = Find(draft_->next, draft_users_, name);
+    return change;
+  }
+
   void StageGiven(const Definition& definition) {
     DefinitionChange& change = changes_.emplace_back();
     change.name = definition.name;
@@ -140,12 +201,12 @@ class ChangePlan {
   }
 
   // Puts errors of given definitions to their changes; returns the other definitions that do not compile any more.
-  std::set<std::string> Blame(const DefinitionErrors& errors) {
-    std::set<std::string> broken;
+  DefinitionErrors Blame(const DefinitionErrors& errors) {
+    DefinitionErrors broken;
     for (const auto& [name, status] : errors) {
       auto change = std::find_if(changes_.begin(), changes_.end(), [&](const DefinitionChange& c) { return c.name == name; });
       if (change == changes_.end()) {
-        broken.insert(name);
+        broken.emplace(name, status);
       } else if (change->error.ok()) {
         change->error = status;
       }
@@ -154,25 +215,24 @@ class ChangePlan {
   }
 
   // Every change that something broken used, directly or through others, is refused with the list of those it breaks.
-  void BlameUsers(const std::set<std::string>& broken) {
-    std::map<std::string, std::set<std::string>> users_of;
-    for (const std::string& name : broken) {
-      for (const std::string& used : Reaches(name)) users_of[used].insert(name);
+  void BlameUsers(const DefinitionErrors& broken) {
+    std::map<std::string, DefinitionErrors> users_of;
+    for (const auto& [name, why] : broken) {
+      for (const std::string& used : Reaches(*base_, name)) users_of[used].emplace(name, why);
     }
     for (DefinitionChange& change : changes_) {
       auto users = users_of.find(change.name);
-      if (change.kind != ChangeKind::kNone && change.error.ok() && users != users_of.end())
-        change.error = InUse(change.name, users->second);
+      if (change.kind != ChangeKind::kNone && change.error.ok() && users != users_of.end()) change.error = InUse(users->second);
     }
-    if (!failed() && !changes_.empty()) changes_.front().error = InUse(changes_.front().name, broken);
+    if (!failed() && !changes_.empty()) changes_.front().error = InUse(broken);
   }
 
-  // What a definition of the base uses, directly and through others.
-  std::set<std::string> Reaches(const std::string& name) const {
+  // What a definition uses, directly and through others.
+  static std::set<std::string> Reaches(const CatalogSnapshot& catalog, const std::string& name) {
     std::set<std::string> reached;
     std::vector<std::string> open = {name};
     while (!open.empty()) {
-      const Expression* expression = CompiledExpression(*base_, open.back());
+      const Expression* expression = CompiledExpression(catalog, open.back());
       open.pop_back();
       if (!expression) continue;
       for (const std::string& used : expression->uses()) {
@@ -183,9 +243,9 @@ class ChangePlan {
   }
 
   void FillAfter() {
-    Users users = UsersOf(draft_->next);
+    draft_users_ = UsersOf(draft_->next);
     for (DefinitionChange& change : changes_) {
-      if (change.error.ok()) change.after = Find(draft_->next, users, change.name);
+      if (change.error.ok()) change.after = Find(draft_->next, draft_users_, change.name);
     }
   }
 
@@ -200,6 +260,7 @@ class ChangePlan {
   const ApplyRequest& request_;
   std::set<std::string> given_, deletions_;
   std::unique_ptr<CatalogDraft> draft_;
+  Users draft_users_;
   std::vector<DefinitionChange> changes_;
 };
 
@@ -223,7 +284,7 @@ StatusOr<ApplyAnswer> RunPlan(Core& core, const CatalogRef& base, const ApplyReq
   answer.revision = base->revision;
   answer.position = core.log->Last();
   bool commit = !plan.failed() && !request.validate_only;
-  if (request.validate_only && request.preview_sample_size > 0) plan.FillPreviews();
+  if (request.validate_only && request.preview_sample_size > 0) KORREL_RETURN_IF_ERROR(plan.FillPreviews());
   if (commit) {
     KORREL_ASSIGN_OR_RETURN(std::optional<Position> position, core.catalog->Commit(plan.draft()));
     if (position) answer.position = *position;

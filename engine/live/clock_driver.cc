@@ -12,7 +12,7 @@ namespace korrel {
 ClockDriver::ClockDriver(Core* core) : core_(*core), thread_([this] { Run(); }) {}
 
 ClockDriver::~ClockDriver() {
-  stopping_ = true;
+  core_.stopping = true;
   {
     std::lock_guard<std::mutex> hold(mutex_);
     stop_ = true;
@@ -30,7 +30,7 @@ void ClockDriver::Run() {
     }
     std::lock_guard<std::mutex> round(rounds_mutex_);
     if (core_.replaying) continue;
-    core_.population->FinishRechecks(stopping_);  // where a replay ended in the middle of it
+    core_.population->FinishRechecks(core_.stopping);  // where a replay ended in the middle of it
     if (core_.clock->mode() == ClockMode::kSystem) PublishInstants(core_.horizon->NowUs());
     StepDue(kNever, BackgroundLanes());
   }
@@ -41,17 +41,23 @@ void ClockDriver::PublishUpTo(int64_t to_us) {
   PublishInstants(to_us);
 }
 
+Status ClockDriver::GoesOn(const Database::Wanted& wanted) const {
+  if (core_.stopping)
+    return MakeError(absl::StatusCode::kUnavailable, "STOPPED", "", "the server is stopping before everybody was stepped");
+  return wanted ? wanted() : absl::OkStatus();
+}
+
 // Instant after instant; each is of everything before it, and comes before anything behind it. Returns how many edges were stepped.
-uint64_t ClockDriver::PublishInstants(int64_t to_us) {
+uint64_t ClockDriver::PublishInstants(int64_t to_us, const Database::Wanted& wanted) {
   Population& population = *core_.population;
   uint64_t edges = 0;
-  while (!stopping_ && population.NextInstant() <= to_us) {
+  while (GoesOn(wanted).ok() && population.NextInstant() <= to_us) {
     population.SkipTo(to_us);
     const int64_t instant_us = population.NextInstant();
     population.Reach(instant_us);
     core_.horizon->WaitFor(instant_us);
     edges += StepDue(instant_us, AllLanes());
-    population.Publish(instant_us, stopping_);
+    population.Publish(instant_us, core_.stopping);
     population.Release();
   }
   return edges;
@@ -59,10 +65,10 @@ uint64_t ClockDriver::PublishInstants(int64_t to_us) {
 
 // Round after round until nobody is due who was when it began, up to `until_us`: each due shard gets one turn a round, so that none falls
 // behind the others. What becomes due meanwhile waits for the next nap: stepping it row by row would keep the machine busy for nothing.
-uint64_t ClockDriver::StepDue(int64_t until_us, size_t lanes) {
+uint64_t ClockDriver::StepDue(int64_t until_us, size_t lanes, const Database::Wanted& wanted) {
   const int64_t up_to_us = std::min(core_.horizon->NowUs(), until_us);
   uint64_t edges = 0;
-  while (!stopping_) {
+  while (GoesOn(wanted).ok()) {
     std::vector<Shard*> due;
     for (const auto& shard : core_.shards) {
       if (shard->next_due.load(std::memory_order_relaxed) <= up_to_us) due.push_back(shard.get());
@@ -95,19 +101,23 @@ uint64_t ClockDriver::StepOnce(const std::vector<Shard*>& due, int64_t until_us,
 size_t ClockDriver::BackgroundLanes() const { return std::max<size_t>(2, core_.executor->thread_count()) - 1; }
 size_t ClockDriver::AllLanes() const { return std::max<size_t>(1, core_.executor->thread_count()); }
 
-StatusOr<Database::AdvanceAnswer> ClockDriver::AdvanceTo(int64_t to_us) {
+StatusOr<Database::AdvanceAnswer> ClockDriver::AdvanceTo(int64_t to_us, const Database::Wanted& wanted) {
   std::string record = EncodeMutation(ClockMutation{to_us});
   KORREL_ASSIGN_OR_RETURN(Log::Reservation reserved, core_.log->Reserve(record.size()));
   std::lock_guard<std::mutex> round(rounds_mutex_);
   Database::AdvanceAnswer answer;
   const bool replay = core_.clock->mode() == ClockMode::kReplay;
   Status moved = core_.clock->AdvanceTo(to_us);
-  for (; ReasonOf(moved) == "CLOCK_HELD"; moved = core_.clock->AdvanceTo(to_us)) answer.edges_processed += PublishInstants(to_us);
+  for (; ReasonOf(moved) == "CLOCK_HELD"; moved = core_.clock->AdvanceTo(to_us)) {
+    answer.edges_processed += PublishInstants(to_us, wanted);
+    KORREL_RETURN_IF_ERROR(GoesOn(wanted));
+  }
   KORREL_RETURN_IF_ERROR(moved);
   core_.log->Append(std::move(record));
   core_.horizon->WaitFor(to_us);
-  if (!replay) answer.edges_processed += PublishInstants(to_us);
-  answer.edges_processed += StepDue(kNever, AllLanes());
+  if (!replay) answer.edges_processed += PublishInstants(to_us, wanted);
+  answer.edges_processed += StepDue(kNever, AllLanes(), wanted);
+  KORREL_RETURN_IF_ERROR(GoesOn(wanted));
   answer.position = core_.log->Last();
   answer.now_us = core_.clock->NowUs();
   return answer;

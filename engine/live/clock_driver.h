@@ -29,8 +29,9 @@ class ClockDriver {
   ClockDriver(const ClockDriver&) = delete;
 
   // Moves the clock and steps everybody up to it; writes on their way to earlier instants are waited for.
-  // Errors: kFailedPrecondition CLOCK_NOT_REPLAY, CLOCK_BACKWARDS; kResourceExhausted QUEUE. Nothing changed then.
-  StatusOr<Database::AdvanceAnswer> AdvanceTo(int64_t to_us);
+  // Errors: kFailedPrecondition CLOCK_NOT_REPLAY, CLOCK_BACKWARDS; kResourceExhausted QUEUE: nothing changed then. kUnavailable STOPPED,
+  // or what `wanted` says: the clock may have moved, and the driver goes on stepping.
+  StatusOr<Database::AdvanceAnswer> AdvanceTo(int64_t to_us, const Database::Wanted& wanted);
 
   // Replay clock: before it goes to `to_us`, figures about everybody are published at each of their instants on the way (see
   // engine/live/population.h). Call with no lock and no pass of the horizon held.
@@ -44,8 +45,9 @@ class ClockDriver {
 
  private:
   void Run();
-  uint64_t StepDue(int64_t until_us, size_t lanes);
-  uint64_t PublishInstants(int64_t to_us);
+  Status GoesOn(const Database::Wanted& wanted) const;
+  uint64_t StepDue(int64_t until_us, size_t lanes, const Database::Wanted& wanted = {});
+  uint64_t PublishInstants(int64_t to_us, const Database::Wanted& wanted = {});
   uint64_t StepOnce(const std::vector<Shard*>& due, int64_t until_us, size_t lanes);
   size_t BackgroundLanes() const;
   size_t AllLanes() const;
@@ -54,8 +56,7 @@ class ClockDriver {
   std::mutex rounds_mutex_;  // held while rows are stepped, by the thread or by AdvanceTo; before shards' locks
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool stop_ = false;  // guarded by mutex_
-  std::atomic<bool> stopping_{false};
+  bool stop_ = false;   // guarded by mutex_
   std::thread thread_;  // last: it uses all of the above
 };
 

@@ -154,6 +154,7 @@ Status FillDriver::WaitUntilFilled(uint64_t revision, int64_t deadline_ns, const
       if (filled_.wait_for(hold, kLook, [&] { return filled_revision_ >= revision && filled_plan_; })) break;
     }
     if (IsPast(deadline_ns)) return DeadlinePassed();
+    if (core_.stopping) return Core::ShutdownError();
     if (progress) progress(Ratio());
   }
   if (progress) progress(1);

@@ -32,7 +32,7 @@ class FillDriver {
   // Whether everything the snapshot keeps is filled in all shards.
   bool IsFilled(const CatalogSnapshot& catalog) const;
   // Waits until the catalog of this revision, or a later one, is filled. `progress` (may be empty) hears of the share that is done now
-  // and then, from the calling thread. Errors: kDeadlineExceeded.
+  // and then, from the calling thread. Errors: kDeadlineExceeded; kUnavailable SHUTDOWN.
   Status WaitUntilFilled(uint64_t revision, int64_t deadline_ns, const std::function<void(double)>& progress);
   // Rows done of rows to do, over all shards: 1 where nothing is left.
   double Ratio() const;

@@ -30,6 +30,10 @@ LiveTurn TakeRecheckTurn(Core& core, Shard& shard);
 // Fills some rows of what is not filled yet; also where nothing is, so that the shard has adopted the newest catalog afterwards.
 LiveTurn TakeFillTurn(Core& core, Shard& shard);
 
+// Under the shard's lock, exclusive: writes what the steps did to segments to the log, where they did anything, before somebody else can
+// come in between. The steps' flips are moved from.
+void LogTurn(Core& core, Shard& shard, TurnMutation::Kind kind, int64_t now_us, std::vector<LiveState::Step>* steps);
+
 // Under the shard's lock, exclusive: everything due at now, however much it is.
 void StepAllDue(Core& core, Shard& shard, int64_t now_us);
 

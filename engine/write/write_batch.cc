@@ -12,6 +12,8 @@
 
 #include "engine/live/clock_driver.h"
 #include "engine/live/horizon.h"
+#include "engine/live/live_turn.h"
+#include "engine/turns.h"
 #include "engine/write/state_check.h"
 
 namespace korrel {
@@ -293,30 +295,40 @@ class WriteBatch {
         shard.NoteDue();
       }
       core_.NoteTurn(meter.used());
+      if (!behind_) continue;
+      const Status ends = core_.stopping ? Core::ShutdownError() : IsPast(options_.deadline_ns) ? DeadlinePassed() : absl::OkStatus();
+      for (; !ends.ok() && next < part.size(); ++next) Refuse(*part[next], ends);
     }
   }
 
-  // Under the shard's lock. Returns how far it came.
+  // Under the shard's lock. Returns how far it came. Where the clock moved a long way over a profile, the turn may end with it on its way
+  // to its write's instant: behind_, and the next turn goes on with it.
   size_t RunTurn(Shard& shard, const Schema& schema, const Writes& part, size_t next, WorkMeter* meter, Writes* again) {
     ShardRecordWriter record;
     touched_.clear();
+    shard.steps.clear();
+    behind_ = false;
     int64_t turn_us = core_.clock->NowUs();
     while (next < part.size() && !meter->exhausted()) {
-      PreparedWrite& write = *part[next++];
+      PreparedWrite& write = *part[next];
       // A replay clock may have moved on with later events of the batch; each item has the instant of its own admission.
       if (core_.clock->mode() == ClockMode::kSystem) write.change.now_us = turn_us;
-      RunWrite(shard, schema, write, &record, again);
+      RunWrite(shard, schema, write, meter, &record, again);
+      if (behind_) break;
+      ++next;
       meter->Add(WorkOf(write.change));
     }
-    if (record.empty()) return next;
-    Position position = core_.log->Append(std::move(record).Take());
-    for (Row row : touched_) shard.table.SetVersion(row, position);
-    shard.applied = position;
-    result_.position = std::max(result_.position, position);
+    if (!record.empty()) {
+      Position position = core_.log->Append(std::move(record).Take());
+      for (Row row : touched_) shard.table.SetVersion(row, position);
+      shard.applied = position;
+      result_.position = std::max(result_.position, position);
+    }
+    if (behind_) LogTurn(core_, shard, TurnMutation::Kind::kClock, part[next]->change.now_us, &shard.steps);
     return next;
   }
 
-  void RunWrite(Shard& shard, const Schema& schema, PreparedWrite& write, ShardRecordWriter* record, Writes* again) {
+  void RunWrite(Shard& shard, const Schema& schema, PreparedWrite& write, WorkMeter* meter, ShardRecordWriter* record, Writes* again) {
     ProfileChange& change = write.change;
     std::optional<Row> row = shard.table.Find(change.profile);
     if (row) shard.Prefetch(*row, change);
@@ -343,11 +355,18 @@ class WriteBatch {
       Release(shard, write);
       return Report(write, status);
     }
+    LiveState::Flips flips;
+    if (row && !shard.live.CatchUp(*row, change.now_us, meter, &flips)) {
+      shard.steps.push_back({*row, std::move(flips)});
+      behind_ = true;
+      return;
+    }
     TakePending(write);
     StatusOr<Shard::Applied> applied = shard.Apply(change, schema, core_.events_hard_max, core_.identity.get());
     if (!applied.ok()) ApplyFailed(applied.status());
     ++result_.applied_count;
-    change.flips = std::move(applied->flips);
+    flips.insert(flips.end(), applied->flips.begin(), applied->flips.end());
+    change.flips = std::move(flips);
     record->Add(change);
     if (applied->row) touched_.push_back(*applied->row);
     // A profile deleted later in this turn frees its row; a row created later may take it, with the same position.
@@ -422,6 +441,7 @@ class WriteBatch {
   size_t grown_ = 0, grow_all_at_ = 64;
   std::optional<int64_t> held_us_;  // figures are to be published up to it before the next round
   std::vector<Row> touched_;        // by the turn
+  bool behind_ = false;             // the turn ended on the way to the instant of its next item
   WriteResult result_;
 };
 

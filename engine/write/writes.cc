@@ -71,14 +71,15 @@ StatusOr<WriteResult> DeleteProfile(Core& core, std::string_view profile, const 
   if (!id) return MakeError(absl::StatusCode::kNotFound, "PROFILE", "profile", fmt::format("nobody is known as {}", profile));
   DeleteItem item(*id);
   KORREL_ASSIGN_OR_RETURN(WriteResult result, RunBatch(core, item, options));
+  if (!result.errors.empty() && !absl::IsNotFound(result.errors[0].status)) return result.errors[0].status;
   if (!result.errors.empty())
     return PrefixField(MakeError(absl::StatusCode::kNotFound, "PROFILE", "", fmt::format("nobody is known as {}", profile)), "profile");
   return result;
 }
 
-StatusOr<Database::AdvanceAnswer> AdvanceClockTo(Core& core, int64_t to_us) {
+StatusOr<Database::AdvanceAnswer> AdvanceClockTo(Core& core, int64_t to_us, const Database::Wanted& wanted) {
   if (!InTimestampRange(to_us)) return InvalidArgument("FIELD", "to_us", "a time lies in the years 0001 to 9999");
-  return core.clock_driver->AdvanceTo(to_us);
+  return core.clock_driver->AdvanceTo(to_us, wanted);
 }
 
 }  // namespace korrel

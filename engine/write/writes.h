@@ -14,6 +14,6 @@ StatusOr<WriteResult> UpsertProfiles(Core& core, std::span<const ProfileWrite> w
 StatusOr<WriteResult> TrackEvents(Core& core, std::span<const EventWrite> events, const WriteOptions& options);
 StatusOr<WriteResult> DeleteProfile(Core& core, std::string_view profile, const WriteOptions& options);
 StatusOr<UpdateMembersAnswer> UpdateListMembers(Core& core, const UpdateMembersRequest& request);
-StatusOr<Database::AdvanceAnswer> AdvanceClockTo(Core& core, int64_t to_us);
+StatusOr<Database::AdvanceAnswer> AdvanceClockTo(Core& core, int64_t to_us, const Database::Wanted& wanted);
 
 }  // namespace korrel

@@ -50,22 +50,26 @@ void LiveState::Impl::FillRow(Row row, FillGroup& group, Flips* flips) {
   timers.SetEarlier(row, next_edge_us);
 }
 
-// False: nothing is left to fill.
-bool LiveState::Impl::FillNext(int64_t now_us, std::vector<Step>* steps) {
+// False: nothing is left to fill. A row that is far behind the clock takes as many calls as it needs to catch up.
+bool LiveState::Impl::FillNext(int64_t now_us, WorkMeter* meter, std::vector<Step>* steps) {
   if (groups.empty()) return false;
   FillGroup& group = *std::min_element(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.mark < b.mark; });
   const Row row(group.mark);
   if (row.value < table->row_end() && table->live().Test(row)) {
     ReachRow(row);
     Step step{row, {}};
-    BringUp(row, now_us, &step.flips);
-    view.now_us = as_of[row.value];  // a write may have been there at a later instant
-    FillRow(row, group, &step.flips);
-    work.Add(kFillRowWork);
+    const bool there = BringUp(row, now_us, meter, &step.flips);
+    if (there) {
+      const uint64_t before = work.used();
+      view.now_us = as_of[row.value];  // a write may have been there at a later instant
+      FillRow(row, group, &step.flips);
+      meter->Add(kFillRowWork + work.used() - before);
+    }
     if (!step.flips.empty()) steps->push_back(std::move(step));
+    if (!there) return true;
   } else {
     ++group.mark;
-    work.Add(kDeadRowWork);
+    meter->Add(kDeadRowWork);
   }
   const bool meets = std::count_if(groups.begin(), groups.end(), [&](const FillGroup& other) { return other.mark == group.mark; }) > 1;
   if (meets || group.mark >= table->row_end()) FinishGroups();
@@ -75,9 +79,7 @@ bool LiveState::Impl::FillNext(int64_t now_us, std::vector<Step>* steps) {
 void LiveState::Fill(int64_t now_us, WorkMeter* meter, std::vector<Step>* steps) {
   Impl& live = *impl_;
   do {
-    const uint64_t before = live.work.used();
-    if (!live.FillNext(now_us, steps) && !live.RecheckNext(now_us, steps)) return;
-    meter->Add(live.work.used() - before);
+    if (!live.FillNext(now_us, meter, steps) && !live.RecheckNext(now_us, meter, steps)) return;
   } while (!meter->exhausted());
 }
 
@@ -151,17 +153,18 @@ void LiveState::Impl::RecheckRow(Row row, Flips* flips) {
   recheck->done.Set(row);
 }
 
-bool LiveState::Impl::RecheckNext(int64_t now_us, std::vector<Step>* steps) {
+bool LiveState::Impl::RecheckNext(int64_t now_us, WorkMeter* meter, std::vector<Step>* steps) {
   if (!recheck) return false;
   const Row row(recheck->mark);
   if (table->live().Test(row) && AwaitsRecheck(row)) {
     ReachRow(row);
     Step step{row, {}};
-    BringUp(row, std::max(now_us, recheck->now_us), &step.flips);
-    work.Add(kFillRowWork);
+    const bool there = BringUp(row, std::max(now_us, recheck->now_us), meter, &step.flips);
+    meter->Add(kFillRowWork);
     if (!step.flips.empty()) steps->push_back(std::move(step));
+    if (!there) return true;
   } else {
-    work.Add(kDeadRowWork);
+    meter->Add(kDeadRowWork);
   }
   if (++recheck->mark >= recheck->end) recheck.reset();
   return true;
@@ -170,9 +173,7 @@ bool LiveState::Impl::RecheckNext(int64_t now_us, std::vector<Step>* steps) {
 void LiveState::Recheck(int64_t now_us, WorkMeter* meter, std::vector<Step>* steps) {
   Impl& live = *impl_;
   do {
-    const uint64_t before = live.work.used();
-    if (!live.RecheckNext(now_us, steps)) return;
-    meter->Add(live.work.used() - before);
+    if (!live.RecheckNext(now_us, meter, steps)) return;
   } while (!meter->exhausted());
 }
 

@@ -177,9 +177,16 @@ void LiveState::BringUp(Row row, int64_t now_us, Flips* flips) {
   Impl& live = *impl_;
   if (live.plan->empty()) return;
   live.ReachRow(row);
-  live.BringUp(row, now_us, flips);
+  live.BringUp(row, now_us, nullptr, flips);
   live.view.now_us = now_us;
   live.next_edge_us = kNever;
+}
+
+bool LiveState::CatchUp(Row row, int64_t now_us, WorkMeter* meter, Flips* flips) {
+  Impl& live = *impl_;
+  if (live.plan->empty()) return true;
+  live.ReachRow(row);
+  return live.BringUp(row, now_us, meter, flips);
 }
 
 void LiveState::Born(Row row, int64_t now_us) {
@@ -284,7 +291,8 @@ uint64_t LiveState::Advance(int64_t now_us, WorkMeter* meter, std::vector<Step>*
     if (!row) break;
     const uint64_t before = live.work.used();
     Step step{*row, {}};
-    if (live.AwaitsRecheck(*row) && live.recheck->now_us < live.timers.DueOf(*row)) live.BringUp(*row, live.recheck->now_us, &step.flips);
+    if (live.AwaitsRecheck(*row) && live.recheck->now_us < live.timers.DueOf(*row))
+      live.BringUp(*row, live.recheck->now_us, nullptr, &step.flips);
     live.view.population = live.AwaitsRecheck(*row) ? live.recheck->before.get() : live.population.get();
     live.StepTo(*row, live.timers.DueOf(*row), &step.flips);
     live.timers.Rearm(*row);

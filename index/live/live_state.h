@@ -63,6 +63,8 @@ class LiveState final : public KeptValues {
   void Prefetch(Row row) const;
   // Steps the row through its own edges up to and including now. Call first; the row is live.
   void BringUp(Row row, int64_t now_us, Flips* flips);
+  // The same until the meter is exhausted (at least one edge). False: the row stands at an edge before now, and is due there.
+  bool CatchUp(Row row, int64_t now_us, WorkMeter* meter, Flips* flips);
   void Born(Row row, int64_t now_us);              // instead of BringUp; nothing is known of it yet
   void WillWrite(Row row, AttributeId attribute);  // before the column changes
   void WillEvict(Row row, EventTypeId type, uint32_t count);
@@ -87,7 +89,7 @@ class LiveState final : public KeptValues {
 
   // ---- Filling ----
   bool filled() const;
-  // The next rows of the units that are not filled, until the meter is exhausted (at least one row).
+  // The next rows of the units that are not filled, until the meter is exhausted (at least one row, or one edge of a row that is behind).
   void Fill(int64_t now_us, WorkMeter* meter, std::vector<Step>* steps);
   // The same for rows that have not been looked at since SetPopulation. They are brought up to the figures' own instant at least.
   void Recheck(int64_t now_us, WorkMeter* meter, std::vector<Step>* steps);

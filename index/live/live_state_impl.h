@@ -67,8 +67,9 @@ struct LiveState::Impl final : RuleInputs {
   void JudgeLists(Row row);
   int64_t NextListExpiry(Row row) const;
   void StepTo(Row row, int64_t time_us, Flips* flips);
-  void StepUpTo(Row row, int64_t now_us, Flips* flips);
-  void BringUp(Row row, int64_t now_us, Flips* flips);
+  // Until the meter is exhausted, at least one edge; null: all of them. False: edges up to now are left.
+  bool StepUpTo(Row row, int64_t now_us, WorkMeter* meter, Flips* flips);
+  bool BringUp(Row row, int64_t now_us, WorkMeter* meter, Flips* flips);
   void Run(Row row, ChangeCause cause, Flips* flips);
   void RunExpression(uint32_t expression, Row row);
   bool SetColumn(const LivePlan::ExpressionUnit& unit, Row row, const Vector& value);
@@ -80,8 +81,8 @@ struct LiveState::Impl final : RuleInputs {
   // ---- live_fill.cc ----
   void FillRow(Row row, FillGroup& group, Flips* flips);
   void FinishGroups();
-  bool FillNext(int64_t now_us, std::vector<Step>* steps);
-  bool RecheckNext(int64_t now_us, std::vector<Step>* steps);
+  bool FillNext(int64_t now_us, WorkMeter* meter, std::vector<Step>* steps);
+  bool RecheckNext(int64_t now_us, WorkMeter* meter, std::vector<Step>* steps);
   bool AwaitsRecheck(Row row) const {
     return recheck && row.value >= recheck->mark && row.value < recheck->end && !recheck->done.Test(row);
   }

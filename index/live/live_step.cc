@@ -211,22 +211,31 @@ void LiveState::Impl::StepTo(Row row, int64_t time_us, Flips* flips) {
 }
 
 // Edge by edge, each at its own instant.
-void LiveState::Impl::StepUpTo(Row row, int64_t now_us, Flips* flips) {
-  for (int64_t due = timers.DueOf(row); due <= now_us; due = timers.DueOf(row)) StepTo(row, due, flips);
+bool LiveState::Impl::StepUpTo(Row row, int64_t now_us, WorkMeter* meter, Flips* flips) {
+  for (int64_t due = timers.DueOf(row); due <= now_us; due = timers.DueOf(row)) {
+    const uint64_t before = work.used();
+    StepTo(row, due, flips);
+    if (!meter) continue;
+    meter->Add(work.used() - before);
+    if (meter->exhausted() && timers.DueOf(row) <= now_us) return false;
+  }
   as_of[row.value] = std::max(as_of[row.value], now_us);
   latest_as_of = std::max(latest_as_of, now_us);
+  return true;
 }
 
 // Until the instant of new figures a row has those before, however late it is looked at.
-void LiveState::Impl::BringUp(Row row, int64_t now_us, Flips* flips) {
+bool LiveState::Impl::BringUp(Row row, int64_t now_us, WorkMeter* meter, Flips* flips) {
   if (AwaitsRecheck(row)) {
     view.population = recheck->before.get();
-    StepUpTo(row, std::min(now_us, recheck->now_us), flips);
-    if (now_us < recheck->now_us) return;
+    if (!StepUpTo(row, std::min(now_us, recheck->now_us), meter, flips)) return false;
+    if (now_us < recheck->now_us) return true;
+    const uint64_t before = work.used();
     RecheckRow(row, flips);
+    if (meter) meter->Add(work.used() - before);
   }
   view.population = population.get();
-  StepUpTo(row, now_us, flips);
+  return StepUpTo(row, now_us, meter, flips);
 }
 
 // Where an event reaches the end of its declared retention at the very instant, that is why.

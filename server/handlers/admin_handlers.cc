@@ -33,11 +33,12 @@ Status AnswerStatus(Database& database, const CallContext&, const v1::StatusRequ
   return absl::OkStatus();
 }
 
-StatusOr<Ack> AnswerAdvanceClock(Database& database, const CallContext&, const v1::AdvanceClockRequest& request,
+StatusOr<Ack> AnswerAdvanceClock(Database& database, const CallContext& call, const v1::AdvanceClockRequest& request,
                                  v1::AdvanceClockResponse* response) {
   KORREL_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   if (!InTimestampRange(request.to_us())) return InvalidArgument("FIELD", "to_us", "to_us: outside the years 0001 to 9999");
-  KORREL_ASSIGN_OR_RETURN(Database::AdvanceAnswer answer, database.AdvanceClock(request.to_us(), request.request_id()));
+  KORREL_ASSIGN_OR_RETURN(Database::AdvanceAnswer answer,
+                          database.AdvanceClock(request.to_us(), request.request_id(), [&call] { return call.StillWanted(); }));
   response->set_now_us(answer.now_us);
   EncodePosition(answer.position, response->mutable_positions());
   response->set_edges_processed(answer.edges_processed);

@@ -39,10 +39,11 @@ StatusOr<WriteOptions> MakeWriteOptions(std::string_view request_id, v1::Durabil
 
 // Request id, its digest, durability and source of a write; the digest is only made where there is an id.
 template <class Request>
-StatusOr<WriteOptions> DecodeWriteOptions(const Request& request) {
+StatusOr<WriteOptions> DecodeWriteOptions(const CallContext& call, const Request& request) {
   std::string_view source;
   if constexpr (requires { request.source(); }) source = request.source();
   KORREL_ASSIGN_OR_RETURN(WriteOptions options, MakeWriteOptions(request.request_id(), request.durability(), source));
+  options.deadline_ns = call.deadline_ns;
   if (!options.request_id.empty()) options.request_digest = DigestWithout(request, {Request::kRequestIdFieldNumber});
   return options;
 }

@@ -27,8 +27,8 @@ uint32_t ItemCount(const v1::TrackStreamRequest& request) {
 
 }  // namespace
 
-StatusOr<Ack> AnswerTrack(Database& database, const CallContext&, const v1::TrackRequest& request, v1::TrackResponse* response) {
-  KORREL_ASSIGN_OR_RETURN(WriteOptions options, DecodeWriteOptions(request));
+StatusOr<Ack> AnswerTrack(Database& database, const CallContext& call, const v1::TrackRequest& request, v1::TrackResponse* response) {
+  KORREL_ASSIGN_OR_RETURN(WriteOptions options, DecodeWriteOptions(call, request));
   KORREL_ASSIGN_OR_RETURN(WriteResult result, TrackDecoded(database, request.events(), request.batches(), options));
   EncodeWriteResult(result, response->mutable_result());
   return Ack{result.position, options.durability};

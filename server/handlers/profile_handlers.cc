@@ -128,9 +128,9 @@ Status AnswerPrepareProjection(Database& database, const CallContext&, const v1:
   return absl::OkStatus();
 }
 
-StatusOr<Ack> AnswerUpsertProfiles(Database& database, const CallContext&, const v1::UpsertProfilesRequest& request,
+StatusOr<Ack> AnswerUpsertProfiles(Database& database, const CallContext& call, const v1::UpsertProfilesRequest& request,
                                    v1::UpsertProfilesResponse* response) {
-  KORREL_ASSIGN_OR_RETURN(WriteOptions options, DecodeWriteOptions(request));
+  KORREL_ASSIGN_OR_RETURN(WriteOptions options, DecodeWriteOptions(call, request));
   KORREL_ASSIGN_OR_RETURN(DecodedProfileWrites writes, DecodeUpsert(request));
   KORREL_ASSIGN_OR_RETURN(WriteResult result, database.Upsert(writes.items, options));
   Ack ack{result.position, options.durability};
@@ -139,9 +139,9 @@ StatusOr<Ack> AnswerUpsertProfiles(Database& database, const CallContext&, const
   return ack;
 }
 
-StatusOr<Ack> AnswerDeleteProfile(Database& database, const CallContext&, const v1::DeleteProfileRequest& request,
+StatusOr<Ack> AnswerDeleteProfile(Database& database, const CallContext& call, const v1::DeleteProfileRequest& request,
                                   v1::DeleteProfileResponse* response) {
-  KORREL_ASSIGN_OR_RETURN(WriteOptions options, DecodeWriteOptions(request));
+  KORREL_ASSIGN_OR_RETURN(WriteOptions options, DecodeWriteOptions(call, request));
   KORREL_ASSIGN_OR_RETURN(WriteResult result, database.Delete(request.profile(), options));
   EncodeWriteResult(result, response->mutable_result());
   return Ack{result.position, options.durability};

@@ -235,7 +235,7 @@ StatusOr<Ack> AnswerUpdateMembers(Database& database, const CallContext& call, c
     KORREL_ASSIGN_OR_RETURN(update.selection, DecodeSelection(call, request.selection(), "selection"));
   }
   update.expire_time_us = request.expire_time_us();
-  KORREL_ASSIGN_OR_RETURN(update.write, DecodeWriteOptions(request));
+  KORREL_ASSIGN_OR_RETURN(update.write, DecodeWriteOptions(call, request));
   KORREL_ASSIGN_OR_RETURN(UpdateMembersAnswer answer, database.UpdateMembers(update));
   EncodeWriteResult(answer.result, response->mutable_result());
   response->set_member_count(answer.member_count);
