@@ -12,8 +12,11 @@ constexpr std::chrono::milliseconds kMarkAfter{700};
 // A consumer that was cut off and does not even read that goes away for good.
 constexpr std::chrono::seconds kUnreadEndMax{10};
 
-Status ServerGoesAway() {
-  return MakeError(absl::StatusCode::kUnavailable, "SHUTDOWN", "", "the server ends; go on from the last position at the next one");
+Status ServerGoesAway(const Log& log) {
+  const bool forgets = log.Strongest() == Durability::kMemory;
+  return MakeError(absl::StatusCode::kUnavailable, "SHUTDOWN", "",
+                   forgets ? "the server ends, and with it what it held in memory; watch the next one from its beginning"
+                           : "the server ends; go on from the last position at the next one");
 }
 
 }  // namespace
@@ -61,7 +64,7 @@ void WatchCall::Look() {
 
 void WatchCall::ServerEnds() {
   std::lock_guard lock(mutex_);
-  End(ServerGoesAway());
+  End(ServerGoesAway(door_->database->log()));
 }
 
 void WatchCall::LookLocked() {
@@ -124,7 +127,7 @@ Status WatchCall::Step(bool writes, grpc::ByteBuffer* message) {
 
 Status WatchCall::Open() {
   KORREL_ASSIGN_OR_RETURN(source_, WatchSource::Open(*door_->database, request_));
-  return door_->watch_loop.Add(shared_from_this()) ? absl::OkStatus() : ServerGoesAway();
+  return door_->watch_loop.Add(shared_from_this()) ? absl::OkStatus() : ServerGoesAway(door_->database->log());
 }
 
 }  // namespace korrel::server

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <future>
 
 #include "clients/cli/cli.h"
 #include "clients/cli/time_text.h"
@@ -98,12 +100,30 @@ Status Retype(const Context& context, Client* client, const RetypeOptions& optio
   return absl::OkStatus();
 }
 
+// While a clock is advanced: shows now and then up to which instant everybody has been stepped.
+template <class Answer>
+Answer WithProgress(const Context& context, Client* client, std::future<Answer> answer) {
+  constexpr std::chrono::milliseconds kLook{500};
+  if (!context.err_is_terminal) return answer.get();
+  bool shown = false;
+  while (answer.wait_for(kLook) != std::future_status::ready) {
+    const auto status = client->ServerStatus();
+    if (!status.ok() || status->timer_lag_us() == 0) continue;
+    shown = true;
+    const Timestamp reached{status->now_us() - status->timer_lag_us()};
+    context.err << fmt::format("\rstepped up to {}\033[K", FormatTimestamp(reached)) << std::flush;
+  }
+  if (shown) context.err << "\r\033[K" << std::flush;
+  return answer.get();
+}
+
 Status Advance(const Context& context, Client* client, const std::string& to) {
   KORREL_ASSIGN_OR_RETURN(const absl::TimeZone zone, CatalogZone(client));
   v1::AdvanceClockRequest request;
   KORREL_ASSIGN_OR_RETURN(const int64_t us, ParseTimeOption("clock advance", to, zone));
   request.set_to_us(us);
-  KORREL_ASSIGN_OR_RETURN(const auto response, client->AdvanceClock(request));
+  auto call = std::async(std::launch::async, [&] { return client->AdvanceClock(request); });
+  KORREL_ASSIGN_OR_RETURN(const auto response, WithProgress(context, client, std::move(call)));
   if (context.format == OutputFormat::kJson) {
     JsonWriter json;
     json.BeginObject().Key("now_us").Time(response.now_us()).Key("edges_processed").Uint(response.edges_processed());

@@ -134,7 +134,11 @@ void PrintChanges(const Context& context, const v1::ApplyDefinitionsResponse& re
         context.out << "- " << change.name() << "\n";
         break;
       default:
-        ++unchanged;
+        if (change.has_segment()) {
+          context.out << "~ " << change.name() << "  because of what it uses\n";
+        } else {
+          ++unchanged;
+        }
     }
     if (change.has_segment()) context.out << PreviewText(change.segment());
   }
@@ -205,20 +209,15 @@ bool PrintErrors(const Context& context, const Catalog& catalog, const v1::Apply
   return any;
 }
 
-// Puts beside each changed segment who would enter and leave.
+// The same with who would enter and leave: segments that are given or dropped, and those that change with what they use.
 Status AddPreviews(Client* client, const v1::ApplyDefinitionsRequest& request, v1::ApplyDefinitionsResponse* response) {
-  const auto& changes = response->changes();
-  const bool any = std::any_of(changes.begin(), changes.end(), [](const v1::DefinitionChange& change) {
-    return change.after().has_segment() && (change.kind() == v1::CHANGE_KIND_CREATE || change.kind() == v1::CHANGE_KIND_UPDATE);
-  });
-  if (!any) return absl::OkStatus();
   v1::PreviewDefinitionsRequest preview;
   *preview.mutable_definitions() = request.definitions();
-  KORREL_ASSIGN_OR_RETURN(const auto answer, client->PreviewDefinitions(std::move(preview)));
-  // Both answers list the definitions given, in their order.
-  for (int i = 0; i < answer.changes_size() && i < response->changes_size(); ++i) {
-    if (answer.changes(i).has_segment()) *response->mutable_changes(i)->mutable_segment() = answer.changes(i).segment();
-  }
+  preview.set_prune(request.prune());
+  preview.set_cascade(request.cascade());
+  preview.set_time_zone(request.time_zone());
+  KORREL_ASSIGN_OR_RETURN(auto answer, client->PreviewDefinitions(std::move(preview)));
+  response->mutable_changes()->Swap(answer.mutable_changes());
   return absl::OkStatus();
 }
 
@@ -277,7 +276,8 @@ filled, that is, computed for the profiles that are there; questions asked meanw
   command->add_flag("--dry-run", options->dry_run, "only show what would change, and who would enter and leave which segment");
   command->add_flag("--no-wait", options->no_wait, "do not wait until the definitions are filled");
   command->add_flag("--prune", options->prune, "drop declared definitions that are not in the files");
-  command->add_flag("--cascade", options->cascade, "with --prune: drop what uses a dropped definition as well, instead of refusing");
+  command->add_flag("--cascade", options->cascade,
+                    "drop definitions that would not hold any more after the change, instead of refusing it");
   command->callback([=] { *chosen = [=] { return RunApply(*context, *options); }; });
 }
 

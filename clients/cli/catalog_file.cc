@@ -4,7 +4,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <optional>
 
@@ -146,7 +148,7 @@ class Reader {
 
   int64_t Duration(const YAML::Node& node, const std::string& key) const {
     const auto us = ParseDurationUs(Text(node, key));
-    if (!us || *us == 0) Fail(node, fmt::format("'{}' is not a duration; write 400d, 12h, 30m", node.Scalar()));
+    if (!us || *us == 0) Fail(node, fmt::format("'{}' is not a duration of up to 100 years; write 400d, 12h, 30m", node.Scalar()));
     return *us;
   }
 
@@ -360,17 +362,28 @@ Status ReadCatalogText(std::string_view text, const std::string& file, Catalog* 
   return Reader(text, file, catalog).Read();
 }
 
+namespace {
+
+// Read to its end rather than measured first: it may be a pipe.
+StatusOr<std::string> ReadSmallFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  std::array<char, 64 << 10> piece;
+  while (file && text.size() <= kFileBytesMax) {
+    file.read(piece.data(), piece.size());
+    text.append(piece.data(), static_cast<size_t>(file.gcount()));
+  }
+  if (text.size() > kFileBytesMax) return InvalidArgument("CATALOG", "", fmt::format("'{}' is larger than {} bytes", path, kFileBytesMax));
+  if (file.eof()) return text;
+  return MakeError(absl::StatusCode::kNotFound, "FILE", "", fmt::format("cannot read '{}': {}", path, std::strerror(errno)));
+}
+
+}  // namespace
+
 StatusOr<Catalog> ReadCatalogFiles(const std::vector<std::string>& files) {
   Catalog catalog;
   for (const std::string& path : files) {
-    std::error_code error;
-    const auto size = std::filesystem::file_size(path, error);
-    if (error) return MakeError(absl::StatusCode::kNotFound, "FILE", "", fmt::format("cannot read '{}': {}", path, error.message()));
-    if (size > kFileBytesMax) return InvalidArgument("CATALOG", "", fmt::format("'{}' is larger than {} bytes", path, kFileBytesMax));
-    std::ifstream file(path, std::ios::binary);
-    std::string text(size, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(size));
-    if (!file) return MakeError(absl::StatusCode::kNotFound, "FILE", "", fmt::format("cannot read '{}'", path));
+    KORREL_ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path));
     KORREL_RETURN_IF_ERROR(ReadCatalogText(text, path, &catalog));
   }
   KORREL_RETURN_IF_ERROR(catalog.CheckNames());

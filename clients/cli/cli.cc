@@ -52,7 +52,9 @@ int Context::Fail(const Status& status) const {
     return kRefused;
   }
   err << "error: " << MessageOf(status);
-  if (const std::string field = FieldOf(status); !field.empty()) err << " (" << field << ")";
+  // A place within the message says nothing to who gave a command line.
+  const std::string field = FieldOf(status);
+  if (!field.empty() && field.find('[') == std::string::npos) err << " (" << field << ")";
   if (status.code() == absl::StatusCode::kDeadlineExceeded) err << "; allow more time with --timeout SECONDS";
   err << "\n";
   return ReasonOf(status) == "USAGE" ? kWrongUsage : kRefused;

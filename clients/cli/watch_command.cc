@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "clients/cli/cli.h"
 #include "clients/cli/interrupt.h"
@@ -59,12 +60,16 @@ class ChangePrinter {
   explicit ChangePrinter(const Context& context) : context_(context) {}
 
   void Print(const v1::WatchResponse& response) {
+    if (!std::exchange(has_header_, true)) PrintHeader();
     for (const v1::SegmentChange& change : response.changes()) {
       const bool known = change.segment() < static_cast<uint32_t>(response.segments_size());
       Print(change, known ? response.segments(static_cast<int>(change.segment())) : "");
     }
     context_.out.flush();
   }
+
+ private:
+  // Once the server has agreed: a refusal is all there is to say then.
   void PrintHeader() {
     if (context_.format == OutputFormat::kTable) {
       context_.out << Line("time", "change", "profile", "cause", "position", "segment");
@@ -74,7 +79,6 @@ class ChangePrinter {
     context_.out.flush();
   }
 
- private:
   // One line after the other must line up with those to come, so the columns have the width of what may stand there.
   static std::string Line(std::string_view time, std::string_view change, std::string_view profile, std::string_view cause,
                           std::string_view position, std::string_view segment) {
@@ -105,13 +109,18 @@ class ChangePrinter {
   const Context& context_;
   Table csv_{{"time", "change", "profile", "cause", "position", "segment"}};
   JsonWriter json_;
+  bool has_header_ = false;
 };
 
-// Who was told nothing has nowhere to go on from but where it asked for, and that was refused.
+// Who was told nothing has nowhere to go on from but where it asked for, and that was refused. A server that ends says itself whether
+// the next one knows the position.
 int FailAt(const Context& context, const Status& status, const WatchOptions& options, const WatchReader& reader) {
   const int code = context.Fail(status);
   if (!reader.positions().empty() && PositionText(reader.positions()[0]) != options.from) {
-    context.err << fmt::format("the last position was {0}; go on with --from {0}\n", PositionText(reader.positions()[0]));
+    const std::string last = PositionText(reader.positions()[0]);
+    const bool ends = ReasonOf(status) == "SHUTDOWN";
+    context.err << (ends ? fmt::format("the last position was {}\n", last)
+                         : fmt::format("the last position was {0}; go on with --from {0}\n", last));
   }
   return code;
 }
@@ -130,7 +139,6 @@ int RunWatch(const Context& context, const WatchOptions& options) {
   const auto reader = (*client)->Watch(std::move(request));
   const InterruptListener listener(held, [&reader] { reader->Cancel(); });
   ChangePrinter printer(context);
-  printer.PrintHeader();
   v1::WatchResponse response;
   while (context.out) {
     const auto more = reader->Next(&response);

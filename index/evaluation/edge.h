@@ -100,7 +100,7 @@ class EdgeFinder {
   ClockSum Within(Type type, ClockSum sum) const;
   static int64_t AbsentUntil(const ClockSum& a, const ClockSum& b);
   int64_t SumPresenceEdge(const ClockSum& sum) const;
-  int64_t CalendarEdge(const Term& term);
+  int64_t CalendarEdge(const Term& term, const IntervalSet* test = nullptr);
   int64_t AgeEdge(const Term& term);
   int64_t AgeEdgeAbove(const Term& term, int64_t units);
   const Zone* ZoneOf(const Zone* fixed, const Term* zone_term);

@@ -151,7 +151,8 @@ const Zone* EdgeFinder::ZoneOf(const Zone* fixed, const Term* zone_term) {
   return machine_->ZoneOf(fixed, zone_term ? &Value(*zone_term) : nullptr, 0);
 }
 
-int64_t EdgeFinder::CalendarEdge(const Term& term) {
+// Until the reading is another one, or one for which the test says otherwise: `hour(now()) < 6` flips twice a day, not 24 times.
+int64_t EdgeFinder::CalendarEdge(const Term& term, const IntervalSet* test) {
   const Term& time = *term.inputs[0];
   const int64_t zone_edge = term.zone_term ? Edge(*term.zone_term) : kNever;
   if (!time.reads_now) return std::min(zone_edge, Edge(time));
@@ -160,9 +161,16 @@ int64_t EdgeFinder::CalendarEdge(const Term& term) {
   const int64_t edge = std::min(zone_edge, SumPresenceEdge(sum));
   const Zone* zone = ZoneOf(term.zone, term.zone_term);
   if (!zone || sum.absent || sum.factor == 0 || now_ < sum.from || now_ >= sum.until) return edge;
-  machine_->meter_->Add(work::kCalendar);
-  const int64_t reading = static_cast<int64_t>(now_ + sum.rest);
-  return std::min(edge, ToEdge(zone->NextChange(reading, UnitOf(term.node->function)) - sum.rest));
+  constexpr int kReadingsMax = 40;  // more than hours of a day or days of a month; then the test is looked at again
+  const Function part = term.node->function;
+  int64_t at = static_cast<int64_t>(now_ + sum.rest);
+  const bool truth = test && test->Contains(CalendarPart(part, zone->At(at)));
+  for (int readings = 0; readings < kReadingsMax && at <= kTimestampMaxUs; ++readings) {
+    machine_->meter_->Add(work::kCalendar);
+    at = zone->NextChange(at, UnitOf(part));
+    if (!test || at > kTimestampMaxUs || test->Contains(CalendarPart(part, zone->At(at))) != truth) break;
+  }
+  return std::min(edge, ToEdge(at - sum.rest));
 }
 
 int64_t EdgeFinder::AgeEdge(const Term& term) {

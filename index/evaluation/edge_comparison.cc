@@ -1,4 +1,5 @@
-// Until when a test holds: where one side is a count, an age, a sum with now() in it, the test usually outlives its operands.
+// Until when a test holds: where one side is a count, an age, a calendar reading, a sum with now() in it, the test usually outlives its
+// operands.
 #include <algorithm>
 #include <cmath>
 
@@ -9,7 +10,7 @@
 namespace korrel {
 namespace {
 
-// What a name stands for by itself; counts and ages are ints, so nothing is promoted on the way.
+// What a name stands for by itself; counts, ages and readings are ints, so nothing is promoted on the way.
 const Term& Behind(const Term& term) {
   const Term* behind = &term;
   while (behind->op == Op::kAttribute && behind->definition && !behind->kept && behind->definition->type == behind->type)
@@ -17,9 +18,14 @@ const Term& Behind(const Term& term) {
   return *behind;
 }
 
+bool IsReading(const Term& term) {
+  return term.Is(Function::kYear) || term.Is(Function::kMonth) || term.Is(Function::kDay) || term.Is(Function::kWeekday) ||
+         term.Is(Function::kHour);
+}
+
 bool IsCounted(const Term& term) {
   if (term.kept) return false;
-  return term.Is(Function::kAgeIn) || (term.op == Op::kAggregate && term.node->aggregate == Aggregate::kCount);
+  return term.Is(Function::kAgeIn) || IsReading(term) || (term.op == Op::kAggregate && term.node->aggregate == Aggregate::kCount);
 }
 
 // The largest interval around a value in which all are members, or none is.
@@ -102,10 +108,11 @@ std::optional<EdgeFinder::Held> EdgeFinder::CompareCounted(const Term& counted, 
   return held;
 }
 
-// Whether a count or an age is one of the numbers of a set.
+// Whether a count, an age or a calendar reading is one of the numbers of a set.
 EdgeFinder::Held EdgeFinder::HeldIn(const Term& counted, const IntervalSet& set) {
   const std::optional<int64_t> value = IntOf(counted);
   if (!value) return {false, Edge(counted)};
+  if (IsReading(counted)) return {set.Contains(*value), CalendarEdge(counted, &set)};
   const RawInterval same = SameAround(*value, set);
   const bool age = counted.op == Op::kCall;
   return {set.Contains(*value), age ? AgeEdgeAbove(counted, same.high) : CountEdgeOutside(counted, *value, same)};

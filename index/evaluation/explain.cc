@@ -221,6 +221,7 @@ ExplainNode Explainer::ExplainRowPart(const Term& term, Row row) {
   }
   if (IsLogic(term)) {
     node.access = term.op == Op::kAnd ? "and" : term.op == Op::kOr ? "or" : "not";
+    node.actual = value;
     for (const Term* input : term.inputs) node.inputs.push_back(ExplainRowPart(*input, row));
     return node;
   }

@@ -46,7 +46,9 @@ std::optional<int64_t> RoundedExact(Function function, int64_t x, int scale, Typ
   }
 }
 
-int64_t Part(Function function, const Zone::Reading& reading) {
+}  // namespace
+
+int64_t CalendarPart(Function function, const Zone::Reading& reading) {
   switch (function) {
     case Function::kYear:
       return reading.year;
@@ -60,8 +62,6 @@ int64_t Part(Function function, const Zone::Reading& reading) {
       return reading.hour;
   }
 }
-
-}  // namespace
 
 void VectorMachine::Call(const Term& term, Batch* batch, const uint8_t* active, Slot* slot) {
   Vector* out = &slot->vector;
@@ -192,7 +192,7 @@ void VectorMachine::Calendar(const Term& term, Batch* batch, const uint8_t* acti
     if (term.node->function == Function::kAgeIn) {
       out->Put(i, AgeIn(times.ints[i], view_->now_us, term.node->age_unit, *zone));
     } else {
-      out->Put(i, Part(term.node->function, zone->At(times.ints[i])));
+      out->Put(i, CalendarPart(term.node->function, zone->At(times.ints[i])));
     }
   }
 }

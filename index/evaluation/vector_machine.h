@@ -61,6 +61,9 @@ struct SequenceAnswer {
   int64_t edge_us = std::numeric_limits<int64_t>::max();
 };
 
+// What `year month day weekday hour` read off a local time.
+int64_t CalendarPart(Function function, const Zone::Reading& reading);
+
 class VectorMachine {
  public:
   // `view` may be null for terms that read nothing.

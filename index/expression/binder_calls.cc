@@ -209,8 +209,12 @@ bool Binder::BindBucket(Node* node) {
 
 bool Binder::BindHasIdentifier(Node* node) {
   node->type = kBoolType;
-  if (!ProfileOnly(*node) || !CheckCount(*node, 1, 1, "has_identifier('email')") || !BindInputs(node)) return false;
+  if (!ProfileOnly(*node) || !CheckCount(*node, 1, 1, "has_identifier('email')")) return false;
   const Node& name = *node->inputs[0];
+  if (name.op == Op::kAttribute) {
+    return Fail("ARGUMENTS", name.range, fmt::format("the type of an identifier is a string: has_identifier('{}')", name.text));
+  }
+  if (!BindInputs(node)) return false;
   bool constant = name.op == Op::kConstant || name.op == Op::kParameter;
   if (!constant || name.type != kStringType) {
     return Fail("ARGUMENTS", name.range, "has_identifier needs a constant string, as in has_identifier('email')");

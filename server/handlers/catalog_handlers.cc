@@ -99,11 +99,15 @@ StatusOr<Ack> AnswerDeleteDefinition(Database& database, const CallContext&, con
   return Ack{answer.position, Durability::kUnspecified};
 }
 
-Status AnswerPreviewDefinitions(Database& database, const CallContext&, const v1::PreviewDefinitionsRequest& request,
+Status AnswerPreviewDefinitions(Database& database, const CallContext& call, const v1::PreviewDefinitionsRequest& request,
                                 v1::PreviewDefinitionsResponse* response) {
   ApplyRequest apply;
   KORREL_ASSIGN_OR_RETURN(apply.definitions, DecodeDefinitions(request.definitions()));
+  apply.time_zone = request.time_zone();
+  apply.prune = request.prune();
+  apply.cascade = request.cascade();
   apply.validate_only = true;
+  apply.deadline_ns = call.deadline_ns;
   apply.preview_sample_size = request.sample_size() == 0 ? kPreviewSampleDefault : std::min(request.sample_size(), kPreviewSampleMax);
   KORREL_ASSIGN_OR_RETURN(ApplyAnswer answer, database.ApplyDefinitions(apply));
   EncodeChanges(answer.changes, response->mutable_changes());

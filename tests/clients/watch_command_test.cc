@@ -85,6 +85,8 @@ class FakeServer final : public v1::SegmentService::Service, public v1::CatalogS
     for (const v1::Definition& definition : request->definitions()) {
       v1::DefinitionChange* change = response->add_changes();
       change->set_name(definition.name());
+      change->set_kind(v1::CHANGE_KIND_CREATE);
+      *change->mutable_after() = definition;
       change->mutable_segment()->set_added_count(12);
       change->mutable_segment()->set_removed_count(1);
       change->mutable_segment()->set_member_count(11);

@@ -1,5 +1,8 @@
 #include "engine/catalog/catalog.h"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
 #include "tests/engine/write_fixture.h"
 
 namespace korrel {
@@ -174,6 +177,73 @@ TEST(Catalog, ValidateOnlyShowsMembersAndChangesNothing) {
             (std::vector<std::string>{FormatProfileId(ProfileId(1)), FormatProfileId(ProfileId(2))}));
   EXPECT_EQ(Count(*database, "in segment 's'"), 5u);
   EXPECT_EQ(answer.revision, 1u);
+}
+
+// "segments/a +1 -2 =3" for every change with a preview, in the answer's order; what is given but unchanged has none.
+std::vector<std::string> PreviewsOf(const ApplyAnswer& answer) {
+  std::vector<std::string> texts;
+  for (const DefinitionChange& change : answer.changes) {
+    if (!change.segment) continue;
+    texts.push_back(fmt::format("{}{} +{} -{} ={}", change.name, change.kind == ChangeKind::kNone ? " by use" : "",
+                                change.segment->added_count, change.segment->removed_count, change.segment->member_count));
+  }
+  return texts;
+}
+
+TEST(Catalog, APreviewShowsWhoChangesThroughWhatIsUsed) {
+  auto database = OpenForTest();
+  for (int i = 0; i < 10; ++i) UpsertOne(*database, {"c:" + std::to_string(i)}, {Set("n", int64_t{i})});
+  for (int i = 0; i < 4; ++i) TrackOne(*database, "c:" + std::to_string(i), "order", kStartUs - (i + 1) * kDayUs);
+  Definition zone_reader = Segment("dawn", "hour(created_at()) = 0");
+  const Status applied =
+      FirstError(Apply(*database, {Computed("twice", "n * 2"), Segment("few", "twice < 6"), Segment("not_few", "not in segment 'few'"),
+                                   Segment("own", "n > 3"), Segment("buyers", "count(order) > 0"), zone_reader}));
+  ASSERT_TRUE(applied.ok()) << applied;
+  ApplyRequest request;
+  request.validate_only = true;
+  request.preview_sample_size = 1;
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(PreviewsOf(Apply(*database, {Computed("twice", "n * 3")}, request)),
+            (Texts{"segments/few by use +0 -1 =2", "segments/not_few by use +1 -0 =8"}));
+  // Given and unchanged, it is in its place.
+  EXPECT_EQ(PreviewsOf(Apply(*database, {Segment("few", "twice < 6"), Computed("twice", "n * 3")}, request)),
+            (Texts{"segments/few by use +0 -1 =2", "segments/not_few by use +1 -0 =8"}));
+  Definition described = Computed("twice", "n * 2");
+  described.attribute.description = "for people";
+  EXPECT_EQ(PreviewsOf(Apply(*database, {described}, request)), Texts());
+  Definition kept_two_days;
+  kept_two_days.name = "events/order";
+  kept_two_days.kind = DefinitionKind::kEvent;
+  kept_two_days.event.retention_us = 2 * kDayUs;
+  EXPECT_EQ(PreviewsOf(Apply(*database, {kept_two_days}, request)), Texts{"segments/buyers by use +0 -3 =1"});
+  ApplyRequest zone = request;
+  zone.time_zone = "Asia/Tokyo";
+  EXPECT_EQ(PreviewsOf(Apply(*database, {}, zone)), Texts{"segments/dawn by use +0 -10 =0"});
+  ApplyRequest prune = request;
+  prune.prune = true;
+  EXPECT_EQ(PreviewsOf(Apply(*database, {Segment("own", "n > 3")}, prune)),
+            (Texts{"segments/buyers +0 -4 =0", "segments/dawn +0 -10 =0", "segments/few +0 -3 =0", "segments/not_few +0 -7 =0"}));
+  ApplyRequest late = request;
+  late.deadline_ns = 1;
+  late.definitions = {Computed("twice", "n * 3")};
+  EXPECT_EQ(database->ApplyDefinitions(late).status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST(Catalog, ARefusalSaysWhatWouldBreakAndWhy) {
+  auto database = OpenForTest();
+  TrackOne(*database, "c:1", "order", kStartUs - kDayUs, {{"amount", int64_t{3}}});
+  Apply(*database, {Segment("recent", "count(order) over 30d > 0"), Computed("spend", "sum(order.amount)")});
+  Definition event;
+  event.name = "events/order";
+  event.kind = DefinitionKind::kEvent;
+  event.event.retention_us = 7 * kDayUs;
+  const Status refused = FirstError(Apply(*database, {event}));
+  EXPECT_EQ(ReasonOf(refused), "IN_USE");
+  EXPECT_THAT(std::string(MessageOf(refused)), testing::HasSubstr("it is used by segments/recent; of segments/recent would be said: "));
+  EXPECT_THAT(std::string(MessageOf(refused)), testing::HasSubstr("7d"));
+  event.event.retention_us = 0;
+  event.event.properties = {{"amount", kStringType}};
+  EXPECT_THAT(std::string(MessageOf(FirstError(Apply(*database, {event})))), testing::HasSubstr("write another property"));
 }
 
 TEST(Catalog, ADeclaredTypeDoesNotWidenByItself) {

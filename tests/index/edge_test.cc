@@ -88,14 +88,15 @@ TEST_F(EdgeTest, SumsThatLeaveTheCalendarAreAbsentFromThenOn) {
   EXPECT_EQ(UntilOf("(now() + 400d) is present"), kTimestampMaxUs - 400 * kDay + 1);
   EXPECT_EQ(UntilOf("now() < timestamp '9999-12-31T23:59:59.999999Z'"), kTimestampMaxUs);
   EXPECT_EQ(UntilOf("now() <= timestamp '9999-12-31T23:59:59.999999Z'"), kNever);
-  EXPECT_EQ(UntilOf("year(now()) > 0"), Instant("9999-01-01"));
+  EXPECT_EQ(UntilOf("year(now())"), Instant("9999-01-01"));
+  EXPECT_EQ(UntilOf("year(now()) > 0"), kNever);
   shard_.now_us = kTimestampMinUs;
   EXPECT_EQ(UntilOf("(now() - 1d) is present"), kTimestampMinUs + kDay);
 }
 
 TEST_F(EdgeTest, ReadingsOfTheClockChangeAtBoundariesAndTransitions) {
   shard_.now_us = Instant("2017-03-26T00:30:00Z");  // 01:30 in Amsterdam, half an hour before the clocks go forward
-  EXPECT_EQ(UntilOf("hour(now(), 'Europe/Amsterdam') >= 9"), Instant("2017-03-26T01:00:00Z"));
+  EXPECT_EQ(UntilOf("hour(now(), 'Europe/Amsterdam')"), Instant("2017-03-26T01:00:00Z"));
   EXPECT_EQ(UntilOf("day(now(), 'Europe/Amsterdam')"), Instant("2017-03-26T22:00:00Z"));
   EXPECT_EQ(UntilOf("weekday(now(), 'Europe/Amsterdam')"), Instant("2017-03-26T22:00:00Z"));
   EXPECT_EQ(UntilOf("month(now(), 'Europe/Amsterdam')"), Instant("2017-03-31T22:00:00Z"));
@@ -110,6 +111,32 @@ TEST_F(EdgeTest, ReadingsOfTheClockChangeAtBoundariesAndTransitions) {
   shard_.Set(row_, "zone", std::string("Nowhere/Else"));
   EXPECT_EQ(UntilOf("day(now(), zone)"), kNever);
   EXPECT_EQ(UntilOf("day(now())  + 1 > 4"), Instant("2017-04-02"));
+}
+
+// A test of a reading holds until the first reading for which it does not, over boundaries and transitions.
+TEST_F(EdgeTest, TestsOfReadingsHoldUntilTheyFlip) {
+  shard_.now_us = Instant("2017-03-26T00:30:00Z");  // 01:30 in Amsterdam, half an hour before 02:00 is skipped; a Sunday
+  EXPECT_EQ(UntilOf("hour(now(), 'Europe/Amsterdam') >= 9"), Instant("2017-03-26T07:00:00Z"));
+  EXPECT_EQ(UntilOf("hour(now(), 'Europe/Amsterdam') < 2"), Instant("2017-03-26T01:00:00Z"));
+  EXPECT_EQ(UntilOf("hour(now(), 'Europe/Amsterdam') = 2"), Instant("2017-03-27T00:00:00Z")) << "there is no 2 o'clock that day";
+  EXPECT_EQ(UntilOf("6 > hour(now(), 'Europe/Amsterdam')"), Instant("2017-03-26T04:00:00Z"));
+  EXPECT_EQ(UntilOf("hour(now(), 'Europe/Amsterdam') between 1 and 4"), Instant("2017-03-26T03:00:00Z"));
+  EXPECT_EQ(UntilOf("hour(now(), 'Europe/Amsterdam') in (1, 3, 4, 11)"), Instant("2017-03-26T03:00:00Z")) << "one hour, then four";
+  EXPECT_EQ(UntilOf("weekday(now(), 'Europe/Amsterdam') in (6, 7)"), Instant("2017-03-26T22:00:00Z"));
+  EXPECT_EQ(UntilOf("weekday(now(), 'Europe/Amsterdam') < 6"), Instant("2017-03-26T22:00:00Z"));
+  EXPECT_EQ(UntilOf("day(now(), 'Europe/Amsterdam') = 31"), Instant("2017-03-30T22:00:00Z"));
+  EXPECT_EQ(UntilOf("day(now() + 4d, 'Europe/Amsterdam') = 31"), Instant("2017-03-26T22:00:00Z"));
+  EXPECT_EQ(UntilOf("month(now()) = 2"), Instant("2018-02-01"));
+  EXPECT_EQ(UntilOf("year(now()) >= 2000"), Instant("2057-01-01")) << "looked at again after forty readings";
+  EXPECT_EQ(UntilOf("hour(now()) > 23.5"), Instant("2017-03-27T16:00:00Z"));
+  shard_.now_us = Instant("2017-10-28T23:30:00Z");  // 01:30 in Amsterdam; 2 o'clock comes twice
+  EXPECT_EQ(UntilOf("hour(now(), 'Europe/Amsterdam') != 2"), Instant("2017-10-29T00:00:00Z"));
+  shard_.now_us = Instant("2017-10-29T00:00:00Z");
+  EXPECT_EQ(UntilOf("hour(now(), 'Europe/Amsterdam') = 2"), Instant("2017-10-29T02:00:00Z"));
+  shard_.Set(row_, "zone", std::string("America/New_York"));
+  EXPECT_EQ(UntilOf("hour(now(), zone) = 0"), Instant("2017-10-29T04:00:00Z"));
+  shard_.Set(row_, "zone", std::string("Nowhere/Else"));
+  EXPECT_EQ(UntilOf("hour(now(), zone) = 0"), kNever);
 }
 
 TEST_F(EdgeTest, AgesChangeWithTheNextUnit) {

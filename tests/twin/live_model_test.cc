@@ -29,13 +29,23 @@ LiveTraceOptions OptionsFor(Random* random, ClockMode mode) {
   return options;
 }
 
-void RunTraces(ClockMode mode, uint64_t rounds) {
+// Batches of hundreds of writes between the looks of all others: many more operations, few definitions and short histories.
+LiveTraceOptions BusyOptionsFor(Random* random, ClockMode mode) {
+  LiveTraceOptions options = OptionsFor(random, mode);
+  const uint32_t hard_max = random->OneIn(2) ? 5 : 12;
+  for (Layout& layout : options.layouts) layout.events_hard_max = hard_max;
+  options.definitions = static_cast<int>(random->Between(1, 4));
+  options.batch = static_cast<int>(random->Between(50, 600));
+  return options;
+}
+
+void RunTraces(ClockMode mode, uint64_t rounds, LiveTraceOptions (*options_for)(Random*, ClockMode) = OptionsFor) {
   uint64_t first = FirstSeed(1), operations = 0, recomputed = 0;
   int refused = 0, accepted = 0;
   for (uint64_t seed = first; seed < first + Rounds(rounds) && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(fmt::format("KORREL_SEED={} KORREL_ROUNDS=1", seed));
     Random random(seed);
-    LiveTrace trace(&random, OptionsFor(&random, mode));
+    LiveTrace trace(&random, options_for(&random, mode));
     for (int step = 1; step <= kStepsPerRound && !testing::Test::HasFailure(); ++step) {
       trace.Step();
       if (step % kStepsBetweenReads == 0 && !testing::Test::HasFailure()) trace.CheckWhatIsRead();
@@ -55,6 +65,8 @@ void RunTraces(ClockMode mode, uint64_t rounds) {
 TEST(LiveModel, ReplayTracesFlipExactlyWhenTheTwinDoes) { RunTraces(ClockMode::kReplay, 12); }
 
 TEST(LiveModel, SystemClockTracesFlipExactlyWhenTheTwinDoes) { RunTraces(ClockMode::kSystem, 4); }
+
+TEST(LiveModel, BusyTracesFlipExactlyWhenTheTwinDoes) { RunTraces(ClockMode::kReplay, 3, BusyOptionsFor); }
 
 // The same people and definitions; one clock leaps a year, the other goes there in many steps, some of a microsecond.
 TEST(LiveModel, OneStepOfAYearEqualsManySmallOnes) {

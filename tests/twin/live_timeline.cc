@@ -180,6 +180,10 @@ void LiveTimeline::Look(NaiveStore& twin, ExpectedCause cause) {
   for (const auto& [id, profile] : twin.profiles()) Note(id, twin.now_us(), TruthsOf(twin, id), cause, EventsHeld(twin, id));
 }
 
+void LiveTimeline::LookAt(NaiveStore& twin, std::optional<uint64_t> id, ExpectedCause cause) {
+  if (id) Note(*id, twin.now_us(), TruthsOf(twin, *id), cause, EventsHeld(twin, *id));
+}
+
 std::map<uint64_t, std::vector<ExpectedFlip>> LiveTimeline::Take() { return std::exchange(noted_, {}); }
 
 }  // namespace korrel::twin

@@ -41,6 +41,8 @@ class LiveTimeline {
   void Walk(NaiveStore& before, int64_t to_us, const std::map<uint64_t, std::vector<int64_t>>& claimed);
   // The twin as it is after the operation.
   void Look(NaiveStore& twin, ExpectedCause cause);
+  // The same of one profile, which may not be there; after an operation that concerned no other.
+  void LookAt(NaiveStore& twin, std::optional<uint64_t> id, ExpectedCause cause);
   // What was noted since the last call: per profile in order of time.
   std::map<uint64_t, std::vector<ExpectedFlip>> Take();
   // How often all segments of a profile were worked out from what is known of it, at an instant.

@@ -186,6 +186,7 @@ void LiveTrace::CheckWhatIsRead() {
 
 void LiveTrace::Step() {
   world_.SetNow(both_.twin().now_us());
+  if (options_.batch > 0 && random_.OneIn(2)) return random_.OneIn(3) ? WriteMany() : TrackMany();
   switch (random_.Below(40)) {
     case 0:
     case 1:
@@ -229,7 +230,7 @@ void LiveTrace::Step() {
   }
 }
 
-void LiveTrace::WriteProfile() {
+ProfileWrite LiveTrace::MakeWrite() {
   ProfileWrite write;
   write.identifiers = world_.Identifiers(1 + random_.Below(options_.people));
   if (random_.OneIn(4)) write.event_time_us = both_.twin().now_us() - random_.Between(0, 3) * kDay;
@@ -252,7 +253,21 @@ void LiveTrace::WriteProfile() {
     write.attributes.push_back(std::move(attribute));
   }
   Note(shown);
+  return write;
+}
+
+void LiveTrace::WriteProfile() {
+  const ProfileWrite write = MakeWrite();
   Run(ExpectedCause::kWrite, [&] { both_.Upsert({write}); });
+}
+
+void LiveTrace::WriteMany() {
+  std::vector<ProfileWrite> writes;
+  for (int i = 0; i < options_.batch; ++i) writes.push_back(MakeWrite());
+  const auto look = [&](size_t i) {
+    timeline_.LookAt(both_.twin(), both_.twin().Find(writes[i].identifiers[0]), ExpectedCause::kWrite);
+  };
+  Run(ExpectedCause::kWrite, [&] { both_.Upsert(writes, "", look); });
 }
 
 void LiveTrace::TrackOne() {
@@ -267,16 +282,29 @@ void LiveTrace::TrackOne() {
   Run(ExpectedCause::kWrite, [&] { both_.Track({event}); });
 }
 
-// None of these moves the clock: what each does is seen by itself.
+// It does not move the clock: what each of several does is seen by itself.
+EventWrite LiveTrace::MakeEvent(uint64_t person) {
+  EventWrite event = world_.Event(person);
+  event.event_time_us = std::min(event.event_time_us, both_.twin().now_us());
+  Note(ShownEvent(event));
+  return event;
+}
+
 void LiveTrace::TrackSeveral() {
   std::vector<EventWrite> events;
   for (uint64_t person = 1; person <= options_.people; ++person) {
-    if (random_.OneIn(3)) continue;
-    events.push_back(world_.Event(person));
-    events.back().event_time_us = std::min(events.back().event_time_us, both_.twin().now_us());
-    Note(ShownEvent(events.back()));
+    if (!random_.OneIn(3)) events.push_back(MakeEvent(person));
   }
   Run(ExpectedCause::kWrite, [&] { both_.Track(events); });
+}
+
+void LiveTrace::TrackMany() {
+  std::vector<EventWrite> events;
+  for (int i = 0; i < options_.batch; ++i) events.push_back(MakeEvent(1 + random_.Below(options_.people)));
+  const auto look = [&](size_t i) {
+    timeline_.LookAt(both_.twin(), both_.twin().Find(events[i].identifiers[0]), ExpectedCause::kWrite);
+  };
+  Run(ExpectedCause::kWrite, [&] { both_.Track(events, "", look); });
 }
 
 void LiveTrace::ChangeList() {

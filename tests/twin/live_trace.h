@@ -5,7 +5,8 @@
 // left (live_timeline.h) – no flip missing, none too many, each at its true instant and for its true cause, the same with every
 // number of shards.
 //
-// Operations touch each profile once at most, so that no state between two looks remains unseen.
+// A batch of a busy trace touches profiles many times, and the twin looks at each after every item; other operations touch each once at
+// most. So no state between two looks remains unseen.
 #pragma once
 
 #include <memory>
@@ -27,6 +28,7 @@ struct LiveTraceOptions {
   int64_t now_us = 0;
   uint64_t people = 5;
   int definitions = 8;  // to begin with
+  int batch = 0;        // items of a batch of writes or events; 0: single ones and small ones
 };
 
 class LiveTrace {
@@ -58,9 +60,13 @@ class LiveTrace {
   std::string DifferenceIn(size_t i, const Expected& expected, const std::vector<ObservedFlip>& observed);
 
   std::string Person() { return "customer:" + std::to_string(1 + random_.Below(options_.people)); }
+  ProfileWrite MakeWrite();
+  EventWrite MakeEvent(uint64_t person);
   void WriteProfile();
+  void WriteMany();
   void TrackOne();
   void TrackSeveral();
+  void TrackMany();
   void ChangeList();
   void MoveClock();
   void DefineSomething();

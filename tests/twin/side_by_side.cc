@@ -55,19 +55,23 @@ SideBySide::SideBySide(const std::vector<Layout>& layouts, ClockMode mode, int64
   }
 }
 
-void SideBySide::Upsert(const std::vector<ProfileWrite>& writes, const std::string& request_id) {
+void SideBySide::Upsert(const std::vector<ProfileWrite>& writes, const std::string& request_id, const Each& each) {
   std::vector<ItemOutcome> expected;
-  for (const ProfileWrite& write : writes) expected.push_back(twin_.Upsert(write, "test"));
+  for (const ProfileWrite& write : writes) {
+    expected.push_back(twin_.Upsert(write, "test"));
+    if (each) each(expected.size() - 1);
+  }
   ExpectOutcomes(sides_, expected, writes, request_id,
                  [](Database& database, const auto& items, const WriteOptions& options) { return database.Upsert(items, options); });
 }
 
-void SideBySide::Track(const std::vector<EventWrite>& events, const std::string& request_id) {
+void SideBySide::Track(const std::vector<EventWrite>& events, const std::string& request_id, const Each& each) {
   std::vector<ItemOutcome> expected;
   int64_t arrival_us = twin_.now_us();  // an event without a time has that of the request, not of the items before it
   for (EventWrite event : events) {
     if (event.event_time_us == 0) event.event_time_us = arrival_us;
     expected.push_back(twin_.Track(event, "test"));
+    if (each) each(expected.size() - 1);
   }
   ExpectOutcomes(sides_, expected, events, request_id,
                  [](Database& database, const auto& items, const WriteOptions& options) { return database.Track(items, options); });

@@ -3,6 +3,7 @@
 // SideBySide does the same to the twin and to databases of several layouts, and expects the same outcome from each at once.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,9 +29,11 @@ class SideBySide {
   std::vector<Side>& sides() { return sides_; }
   ClockMode mode() const { return mode_; }
 
-  // With a request id the databases get the request twice and must answer the same both times.
-  void Upsert(const std::vector<ProfileWrite>& writes, const std::string& request_id = "");
-  void Track(const std::vector<EventWrite>& events, const std::string& request_id = "");
+  // With a request id the databases get the request twice and must answer the same both times. `each` hears of every item after the twin has
+  // it and before the next.
+  using Each = std::function<void(size_t)>;
+  void Upsert(const std::vector<ProfileWrite>& writes, const std::string& request_id = "", const Each& each = {});
+  void Track(const std::vector<EventWrite>& events, const std::string& request_id = "", const Each& each = {});
   void Delete(const std::string& identifier);
   void AdvanceTo(int64_t to_us);
   void UpdateMembers(const UpdateMembersRequest& request);
