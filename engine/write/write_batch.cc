@@ -361,7 +361,7 @@ class WriteBatch {
       behind_ = true;
       return;
     }
-    TakePending(write);
+    TakePending(shard.table, row, write);
     StatusOr<Shard::Applied> applied = shard.Apply(change, schema, core_.events_hard_max, core_.identity.get());
     if (!applied.ok()) ApplyFailed(applied.status());
     ++result_.applied_count;
@@ -381,10 +381,15 @@ class WriteBatch {
     return true;
   }
 
-  static void TakePending(PreparedWrite& write) {
+  // An item before it in the batch may have brought the same identifier.
+  static void TakePending(const ProfileTable& table, std::optional<Row> row, PreparedWrite& write) {
     write.change.identifiers.clear();
+    if (write.pending == 0) return;
+    const std::vector<Identifier> held = row ? table.IdentifiersOf(*row) : std::vector<Identifier>();
     for (size_t i = 0; i < write.keys.size(); ++i) {
-      if (write.pending >> i & 1) write.change.identifiers.push_back({write.keys[i].type, std::string(write.keys[i].text)});
+      Identifier identifier{write.keys[i].type, std::string(write.keys[i].text)};
+      const bool is_new = std::find(held.begin(), held.end(), identifier) == held.end();
+      if (write.pending >> i & 1 && is_new) write.change.identifiers.push_back(std::move(identifier));
     }
   }
 

@@ -137,6 +137,20 @@ TEST(LiveSegments, QuestionsAreExactWhileDefinitionsFill) {
   EXPECT_EQ(Count(*database, "in segment 'high'"), 1'450u);
 }
 
+// Several items of a batch may bring the same new identifier: the profile has it from the first of them on.
+TEST(LiveSegments, AnIdentifierThatABatchBringsTwiceEntersOnce) {
+  auto database = OpenForTest(2);
+  UpsertOne(*database, {"c:1"}, {Set("n", int64_t{1})});
+  Apply(*database, {Segment("reachable", "has_identifier('email')")});
+  std::vector<ProfileWrite> writes;
+  for (int64_t n = 2; n <= 5; ++n) writes.push_back({{"c:1", "email:a@b"}, {Set("n", n)}, 0});
+  ASSERT_EQ(database->Upsert(writes, {})->applied_count, 4u);
+  EXPECT_EQ(AllFlips(*database).size(), 1u);
+  auto second = OpenForTest(4);
+  ReplayInto(database->log(), second.get());
+  EXPECT_EQ(DumpOf(*second), DumpOf(*database));
+}
+
 // What stands beside a test for a type nobody has is kept all the same, so that the first identifier of the type is a write like others.
 TEST(LiveSegments, TheFirstIdentifierOfATypeEntersByTheWriteThatBringsIt) {
   auto database = OpenForTest(1);
