@@ -18,7 +18,7 @@ class CatalogService final : public RawService {
  public:
   explicit CatalogService(Door* door) : door_(door) {}
   Unary* ApplyDefinitions(Context* context, const Bytes* request, Bytes* response) override {
-    return StartCall(door_, context, request, response, AnswerApplyDefinitions, Where::kWorker);
+    return StartCall(door_, context, request, response, AnswerApplyDefinitions, Where::kCatalogWorker);
   }
   Unary* GetDefinition(Context* context, const Bytes* request, Bytes* response) override {
     return StartCall(door_, context, request, response, AnswerGetDefinition, Where::kWorker);
@@ -27,13 +27,13 @@ class CatalogService final : public RawService {
     return StartCall(door_, context, request, response, AnswerListDefinitions, Where::kWorker);
   }
   Unary* DeleteDefinition(Context* context, const Bytes* request, Bytes* response) override {
-    return StartCall(door_, context, request, response, AnswerDeleteDefinition, Where::kWorker);
+    return StartCall(door_, context, request, response, AnswerDeleteDefinition, Where::kCatalogWorker);
   }
   Unary* PreviewDefinitions(Context* context, const Bytes* request, Bytes* response) override {
-    return StartCall(door_, context, request, response, AnswerPreviewDefinitions, Where::kWorker);
+    return StartCall(door_, context, request, response, AnswerPreviewDefinitions, Where::kCatalogWorker);
   }
   Unary* RetypeAttribute(Context* context, const Bytes* request, Bytes* response) override {
-    return StartCall(door_, context, request, response, AnswerRetypeAttribute, Where::kWorker);
+    return StartCall(door_, context, request, response, AnswerRetypeAttribute, Where::kCatalogWorker);
   }
 
  private:

@@ -16,9 +16,16 @@ namespace korrel::server {
 
 struct Door {
   Door(Database* database, size_t threads)
-      : database(database), pool(threads, kQueueTasksMax, kQueueBytesMax), gate(&database->log()), watch_loop(&database->log()) {}
+      : database(database),
+        pool(threads, kQueueTasksMax, kQueueBytesMax),
+        catalog_pool(1, kQueueTasksMax, kQueueBytesMax),
+        gate(&database->log()),
+        watch_loop(&database->log()) {}
   Database* const database;
   WorkerPool pool;
+  // Changes of definitions come one after the other and keep no other worker waiting. One thread for them all, too, because an allocator
+  // holds what a thread has freed for that thread: thousands of definitions, compiled on each worker in turn, would be held as often.
+  WorkerPool catalog_pool;
   PositionGate gate;
   WatchLoop watch_loop;
   std::atomic<size_t> open_streams{0};

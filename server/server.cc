@@ -102,6 +102,7 @@ void Server::Stop() {
   grpc_server_->Wait();
   // Every reactor is done now; what is left of the pool is nobody's.
   door_.pool.Stop();
+  door_.catalog_pool.Stop();
   grpc_server_.reset();
 }
 

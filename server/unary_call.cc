@@ -4,17 +4,19 @@ namespace korrel::server {
 
 void UnaryCallBase::Dispatch(Position min_position, size_t request_bytes, Where where) {
   if (door_->gate.MustWait(min_position)) {
-    Status status = door_->gate.Wait(min_position, call_,
-                                     [this, request_bytes](Status reached) { reached.ok() ? SubmitRun(request_bytes) : Fail(reached); });
+    Status status = door_->gate.Wait(min_position, call_, [this, request_bytes, where](Status reached) {
+      reached.ok() ? SubmitRun(request_bytes, where) : Fail(reached);
+    });
     if (!status.ok()) Fail(status);
     return;
   }
   if (where == Where::kHere || (where == Where::kHereIfSmall && request_bytes <= kHereBytesMax)) return Run();
-  SubmitRun(request_bytes);
+  SubmitRun(request_bytes, where);
 }
 
-void UnaryCallBase::SubmitRun(size_t request_bytes) {
-  Status status = door_->pool.Submit(request_bytes, [this] { Run(); });
+void UnaryCallBase::SubmitRun(size_t request_bytes, Where where) {
+  WorkerPool& pool = where == Where::kCatalogWorker ? door_->catalog_pool : door_->pool;
+  Status status = pool.Submit(request_bytes, [this] { Run(); });
   if (!status.ok()) Fail(status);
 }
 

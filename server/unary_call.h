@@ -25,6 +25,7 @@ enum class Where {
   kHere,         // a few microseconds, whatever is asked
   kHereIfSmall,  // a write: here when the request is small
   kWorker,
+  kCatalogWorker,  // changes definitions: one after the other anyway
 };
 
 // The newest of the request's min_positions, wherever this kind of request has them. What is wrong with them is the handler's to say.
@@ -63,7 +64,7 @@ class UnaryCallBase : public grpc::ServerUnaryReactor {
 
  private:
   void Run();
-  void SubmitRun(size_t request_bytes);
+  void SubmitRun(size_t request_bytes, Where where);
   grpc::ByteBuffer* const response_bytes_;
   std::atomic<bool> cancelled_{false};
 };

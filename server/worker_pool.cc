@@ -2,10 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-
-#include "server/idle_memory.h"
-
 namespace korrel::server {
 
 WorkerPool::WorkerPool(size_t threads, size_t tasks_max, size_t bytes_max) : tasks_max_(tasks_max), bytes_max_(bytes_max) {
@@ -47,27 +43,17 @@ void WorkerPool::Stop() {
 }
 
 void WorkerPool::Work() {
-  constexpr std::chrono::seconds kRestsAfter{1};
-  bool has_worked = false;
   for (;;) {
     Task task;
     {
       std::unique_lock lock(mutex_);
-      const auto has_work = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_ || !queue_.empty(); };
-      if (has_worked && !wake_.wait_for(lock, kRestsAfter, has_work)) {
-        lock.unlock();
-        ReturnIdleMemory();
-        has_worked = false;
-        continue;
-      }
-      wake_.wait(lock, has_work);
+      wake_.wait(lock, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_ || !queue_.empty(); });
       if (queue_.empty()) return;
       task = std::move(queue_.front());
       queue_.pop_front();
       queued_bytes_ -= task.bytes;
     }
     task.run();
-    has_worked = true;
   }
 }
 
