@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <deque>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -116,6 +117,11 @@ class FakeServer final : public v1::ProfileService::Service,
       return {grpc::StatusCode::UNAVAILABLE, "not now"};
     }
     const std::lock_guard lock(mutex);
+    if (!failures.empty()) {
+      const grpc::Status failure = failures.front();
+      failures.pop_front();
+      return failure;
+    }
     selection = request->selection();
     response->set_count(42);
     response->set_normal_form("true");
@@ -205,6 +211,7 @@ class FakeServer final : public v1::ProfileService::Service,
   std::string address;
   bool replay = false;
   std::atomic<int> fail_calls = 0;
+  std::deque<grpc::Status> failures;  // of the next counts
   uint64_t query_limit = 0;
   uint64_t ordered_profiles = 3;
   std::atomic<int> prepared = 0;
@@ -330,6 +337,15 @@ TEST(Client, GivesUpAfterItsTime) {
   options.retry_for = std::chrono::milliseconds(200);
   EXPECT_TRUE(absl::IsUnavailable(Client::Connect(options).value()->Count({}).status()));
   EXPECT_LT(server.fail_calls, 1'000);
+}
+
+// A server that ends says so; the retry then meets a connection that only breaks.
+TEST(Client, TheReasonAServerGaveOutlivesARetryThatMeetsNobody) {
+  FakeServer server;
+  server.failures = {ReasonStatus(grpc::StatusCode::UNAVAILABLE, "STOPPED"), {grpc::StatusCode::CANCELLED, "CANCELLED"}};
+  const Status status = Connected(server)->Count({}).status();
+  EXPECT_EQ(ReasonOf(status), "STOPPED") << status;
+  EXPECT_TRUE(server.failures.empty());
 }
 
 TEST(Client, PreparesAForgottenProjectionAgain) {
