@@ -236,29 +236,33 @@ std::string NaiveStore::ApplyOperation(const AttributeWrite& write, int64_t time
   return "";
 }
 
-// What is wrong with the attributes of a write; nothing: `pending` and `types` are as the write leaves them.
-std::string NaiveStore::ApplyAttributes(const ProfileWrite& write, int64_t time_us, const std::string& source, NaiveProfile* pending,
-                                        std::map<std::string, Type>* types) {
+// Adds what is wrong with the attributes of a write, each by itself; nothing: `pending` and `types` are as the write leaves them.
+void NaiveStore::ApplyAttributes(const ProfileWrite& write, int64_t time_us, const std::string& source, NaiveProfile* pending,
+                                 std::map<std::string, Type>* types, std::set<std::string>* faults) {
   for (const AttributeWrite& a : write.attributes) {
-    const AttributeSchema* known = FindAttribute(a.name);
-    if (known != nullptr && known->computed) return "TYPE_CLASH";
-    Type incoming = IsSetOperation(a.operation) ? kSetType : TypeOf(a.value);
-    Type type = types->count(a.name) > 0 ? (*types)[a.name] : known != nullptr ? known->type : incoming;
-    bool takes_away = a.operation == AttributeOperation::kUnset || a.operation == AttributeOperation::kRemove;
-    if (takes_away && known == nullptr && types->count(a.name) == 0) continue;  // there is nothing to take away from
-    if (a.operation != AttributeOperation::kUnset && !IsSetOperation(a.operation)) {
-      if (!Fits(a.operation, type)) return "TYPE_CLASH";
-      std::optional<Type> wider = TypeFor(a.name, a.value, type, *pending);
-      if (!wider.has_value()) return "TYPE_CLASH";
-      type = *wider;
-    }
-    (*types)[a.name] = type;
-    auto held = pending->attributes.find(a.name);
-    if (held != pending->attributes.end()) held->second.value = *Converted(held->second.value, type);
-    std::string reason = ApplyOperation(a, a.event_time_us == 0 ? time_us : a.event_time_us, source, type, pending);
-    if (!reason.empty()) return reason;
+    const std::string fault = ApplyAttribute(a, a.event_time_us == 0 ? time_us : a.event_time_us, source, pending, types);
+    if (!fault.empty()) faults->insert(fault);
   }
-  return "";
+}
+
+std::string NaiveStore::ApplyAttribute(const AttributeWrite& a, int64_t time_us, const std::string& source, NaiveProfile* pending,
+                                       std::map<std::string, Type>* types) {
+  const AttributeSchema* known = FindAttribute(a.name);
+  if (known != nullptr && known->computed) return "TYPE_CLASH";
+  Type incoming = IsSetOperation(a.operation) ? kSetType : TypeOf(a.value);
+  Type type = types->count(a.name) > 0 ? (*types)[a.name] : known != nullptr ? known->type : incoming;
+  bool takes_away = a.operation == AttributeOperation::kUnset || a.operation == AttributeOperation::kRemove;
+  if (takes_away && known == nullptr && types->count(a.name) == 0) return "";  // there is nothing to take away from
+  if (a.operation != AttributeOperation::kUnset && !IsSetOperation(a.operation)) {
+    if (!Fits(a.operation, type)) return "TYPE_CLASH";
+    std::optional<Type> wider = TypeFor(a.name, a.value, type, *pending);
+    if (!wider.has_value()) return "TYPE_CLASH";
+    type = *wider;
+  }
+  (*types)[a.name] = type;
+  auto held = pending->attributes.find(a.name);
+  if (held != pending->attributes.end()) held->second.value = *Converted(held->second.value, type);
+  return ApplyOperation(a, time_us, source, type, pending);
 }
 
 ItemOutcome NaiveStore::Upsert(const ProfileWrite& write, const std::string& source) {
@@ -273,8 +277,7 @@ ItemOutcome NaiveStore::Upsert(const ProfileWrite& write, const std::string& sou
   if (!resolved.refused.empty()) faults.insert(resolved.refused);
   NaiveProfile pending = resolved.id.has_value() ? profiles_.at(*resolved.id) : NaiveProfile();
   std::map<std::string, Type> types;  // after this write
-  std::string reason = ApplyAttributes(write, time_us, source, &pending, &types);
-  if (!reason.empty()) faults.insert(reason);
+  ApplyAttributes(write, time_us, source, &pending, &types, &faults);
   if (!faults.empty()) return Refused(faults);
 
   for (const auto& [name, type] : types) {

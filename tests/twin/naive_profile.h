@@ -119,8 +119,10 @@ class NaiveStore {
   Resolved Resolve(const std::vector<std::string>& identifiers) const;
   uint64_t FindOrMake(const std::vector<std::string>& identifiers);
   AttributeSchema* FindAttribute(const std::string& name);
-  std::string ApplyAttributes(const ProfileWrite& write, int64_t time_us, const std::string& source, NaiveProfile* pending,
-                              std::map<std::string, Type>* types);
+  void ApplyAttributes(const ProfileWrite& write, int64_t time_us, const std::string& source, NaiveProfile* pending,
+                       std::map<std::string, Type>* types, std::set<std::string>* faults);
+  std::string ApplyAttribute(const AttributeWrite& a, int64_t time_us, const std::string& source, NaiveProfile* pending,
+                             std::map<std::string, Type>* types);
   std::string ApplyOperation(const AttributeWrite& write, int64_t time_us, const std::string& source, Type type,
                              NaiveProfile* profile) const;
   // The type the attribute must have to take the value as well; nullopt: a clash.
