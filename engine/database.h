@@ -98,6 +98,7 @@ struct AttributeView {
   Value value;
   int64_t event_time_us = 0;  // of the newest set; 0: never set, or computed
   std::string source;         // empty: computed
+  bool filling = false;       // its definition, or one that it uses, is not filled yet: exact all the same
 };
 struct ProfileView {
   ProfileId id;
@@ -154,6 +155,7 @@ struct ResultBatch {
   std::vector<ProfileId> profile_ids;
   std::vector<std::vector<std::string>> identifiers;  // per profile, when identifier types were asked
   std::vector<std::unique_ptr<std::string>> text_store;
+  std::vector<uint32_t> filling_fields;  // that use definitions which are not filled yet; ascending
   size_t size = 0;
 };
 
@@ -428,6 +430,7 @@ class Database {
   virtual StatusOr<ExplainAnswer> Explain(const Selection& selection, std::string_view profile) = 0;  // profile empty: everybody
   struct SegmentsOfAnswer {
     std::vector<std::string> segments;
+    std::vector<std::string> filling;  // full names of live segments, and of what they use, that are not filled yet
     Position position;
     int64_t now_us = 0;
   };

@@ -1,5 +1,6 @@
 #include "engine/live/filling.h"
 
+#include <algorithm>
 #include <shared_mutex>
 
 #include "engine/catalog/definition_compiler.h"
@@ -41,11 +42,33 @@ void Filling::Describe(Definition* definition) {
 
 void Filling::AddUsed(const Expression& expression) {
   if (all_filled_) return;
-  for (const std::string& used : expression.uses()) {
-    if (!seen_.insert(used).second) continue;
-    if (IsFilling(used)) names_.insert(used);
-    if (const Expression* definition = CompiledExpression(*catalog_, used)) AddUsed(*definition);
+  for (const std::string& used : expression.uses()) AddNamed(used);
+}
+
+void Filling::AddNamed(const std::string& full_name) {
+  if (all_filled_ || !seen_.insert(full_name).second) return;
+  if (IsFilling(full_name)) names_.insert(full_name);
+  if (const Expression* definition = CompiledExpression(*catalog_, full_name)) AddUsed(*definition);
+}
+
+bool Filling::IsUnfinished(const std::string& full_name) {
+  if (all_filled_) return false;
+  if (auto known = unfinished_.find(full_name); known != unfinished_.end()) return known->second;
+  const Expression* definition = CompiledExpression(*catalog_, full_name);
+  const bool unfinished =
+      IsFilling(full_name) ||
+      (definition && std::ranges::any_of(definition->uses(), [this](const std::string& used) { return IsUnfinished(used); }));
+  unfinished_.emplace(full_name, unfinished);
+  return unfinished;
+}
+
+std::vector<uint32_t> Filling::Unfinished(std::span<const PlanRef> fields) {
+  std::vector<uint32_t> indexes;
+  for (uint32_t i = 0; i < fields.size() && !all_filled_; ++i) {
+    const auto& uses = fields[i]->expression().uses();
+    if (std::ranges::any_of(uses, [this](const std::string& used) { return IsUnfinished(used); })) indexes.push_back(i);
   }
+  return indexes;
 }
 
 }  // namespace korrel

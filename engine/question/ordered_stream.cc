@@ -53,6 +53,7 @@ class OrderedStream final : public QueryStream {
     KORREL_ASSIGN_OR_RETURN(const TurnEnd end,
                             RunRanked(core_, question, request_.selection.read.deadline_ns, &top, &context_, &match_count));
     if (IsCut(end)) return std::nullopt;
+    builder_.SetFillingFields(query_.compiled.filling_fields);
     return top.Release();
   }
 

@@ -73,6 +73,8 @@ StatusOr<CompiledQuery> CompileQuery(Core& core, const CatalogRef& catalog, cons
   std::vector<PlanRef> read = query.fields;
   read.insert(read.end(), query.order.begin(), query.order.end());
   KORREL_ASSIGN_OR_RETURN(query.compiled, CompileQuestion(core, catalog, request.selection, read));
+  std::erase_if(query.compiled.filling_fields,
+                [&](uint32_t field) { return field >= query.fields.size(); });  // what orders is not answered
   query.meaning = MeaningOf(query);
   return query;
 }

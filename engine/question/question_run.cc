@@ -25,6 +25,7 @@ StatusOr<CompiledQuestion> CompileQuestion(Core& core, const CatalogRef& catalog
   Filling filling(core, catalog);
   filling.AddUsed(question.plan->expression());
   for (const PlanRef& field : fields) filling.AddUsed(field->expression());
+  question.filling_fields = filling.Unfinished(fields);
   question.filling = std::move(filling).Names();
   return question;
 }

@@ -245,10 +245,12 @@ void ResultBuilder::AppendValues(const std::vector<Value>& values) {
 
 ResultBatch ResultBuilder::Release() {
   std::vector<FieldSchema> fields = batch_.fields;
+  std::vector<uint32_t> filling_fields = batch_.filling_fields;
   ResultBatch batch = std::exchange(batch_, {});
   batch.text_store = texts_.Release();
   bytes_ = 0;
   batch_.fields = std::move(fields);
+  batch_.filling_fields = std::move(filling_fields);
   Start();
   return batch;
 }

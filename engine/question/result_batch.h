@@ -65,6 +65,8 @@ class ResultBuilder {
   // About what the rows take on the wire.
   size_t bytes() const { return bytes_ + texts_.bytes(); }
   const std::vector<FieldSchema>& fields() const { return batch_.fields; }
+  // Of every batch from now on.
+  void SetFillingFields(std::vector<uint32_t> fields) { batch_.filling_fields = std::move(fields); }
   // What was built; the builder begins anew.
   ResultBatch Release();
 

@@ -62,6 +62,7 @@ class RowStream final : public QueryStream {
         builder_(query_.schema, identifiers_.has_value()) {
     context_.normal_form = query_.compiled.plan->expression().normal_form();
     context_.filling = query_.compiled.filling;
+    builder_.SetFillingFields(query_.compiled.filling_fields);
     begun_revision_ = query_.compiled.catalog->revision;
   }
 

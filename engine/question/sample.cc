@@ -18,6 +18,7 @@ SampleAnswer AnswerOf(const RankedQuestion& question, const SampleRequest& reque
   std::vector<RankedRow> rows = top->Release();
   std::ranges::sort(rows, {}, [](const RankedRow& row) { return row.row.id; });
   ResultBuilder builder(FieldsOf(request.select, question.fields), question.identifiers.has_value());
+  builder.SetFillingFields(question.compiled.filling_fields);
   for (const RankedRow& row : rows) builder.Append(row.row);
   answer.batch = builder.Release();
   return answer;

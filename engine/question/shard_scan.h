@@ -25,6 +25,7 @@ struct CompiledQuestion {
   PlanRef plan;                          // the condition
   std::vector<EventTypeId> event_types;  // read by the question, for truncated_count
   std::vector<std::string> filling;      // definitions it uses that are not filled yet
+  std::vector<uint32_t> filling_fields;  // of what it reads of each profile: those that use such a definition
 };
 
 class ShardScan {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/live/filling.h"
 #include "engine/question/question_run.h"
 #include "engine/question/result_batch.h"
 #include "engine/read/projection.h"
@@ -146,6 +147,7 @@ StatusOr<Database::BatchGetAnswer> ReadBatch(Core& core, std::span<const std::st
       if (!ShardBatch(core, shard, *catalog, &reader, &answer, &texts).Read(by_shard[shard])) return std::nullopt;
     }
     answer.batch.text_store = texts.Release();
+    answer.batch.filling_fields = Filling(core, catalog).Unfinished(current->plans);
     answer.errors = errors;
     answer.position = context.position;
     return answer;

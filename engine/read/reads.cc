@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/live/filling.h"
 #include "engine/question/question_run.h"
 #include "engine/question/result_batch.h"
 #include "engine/question/selection.h"
@@ -209,6 +210,10 @@ StatusOr<ProfileView> ReadProfile(Core& core, std::string_view profile, const st
     const ReadEnd end = ReadRow(core, catalog, id, [&](ProfileReader& reader) { return reader.Read(wanted, &view); });
     if (end == ReadEnd::kNotFound) return ProfileNotFound(profile, "profile");
     if (end == ReadEnd::kStale) return std::nullopt;
+    Filling filling(core, catalog);
+    for (AttributeView& attribute : view.attributes) {
+      if (!filling.all_filled()) attribute.filling = filling.IsUnfinished("attributes/" + attribute.name);
+    }
     return view;
   });
 }
@@ -226,6 +231,11 @@ StatusOr<Database::SegmentsOfAnswer> ReadSegmentsOf(Core& core, std::string_view
     });
     if (end == ReadEnd::kNotFound) return ProfileNotFound(profile, "profile");
     if (end == ReadEnd::kStale) return std::nullopt;
+    Filling filling(core, catalog);
+    for (const auto& [name, segment] : catalog->definitions.segments) {
+      if (!filling.all_filled() && !segment.is_static) filling.AddNamed("segments/" + name);
+    }
+    answer.filling = std::move(filling).Names();
     return answer;
   });
 }

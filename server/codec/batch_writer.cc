@@ -118,6 +118,7 @@ void EncodeBatch(const ResultBatch& result, v1::Batch* out) {
   out->set_size(static_cast<uint32_t>(result.size));
   out->mutable_vectors()->Reserve(static_cast<int>(result.columns.size()));
   for (const ValueVector& column : result.columns) EncodeVector(column, result.size, out->add_vectors());
+  out->mutable_filling_fields()->Add(result.filling_fields.begin(), result.filling_fields.end());
 }
 
 void EncodeValues(const ResultBatch& result, v1::Values* out) {

@@ -21,6 +21,7 @@ void EncodeProfile(const ProfileView& view, v1::Profile* out) {
     EncodeValue(attribute.value, wire->mutable_value());
     wire->set_event_time_us(attribute.event_time_us);
     wire->set_source(attribute.source);
+    wire->set_filling(attribute.filling);
   }
   for (const std::string& segment : view.segments) out->add_segments(segment);
   for (const std::string& type : view.truncated_event_types) out->add_truncated_event_types(type);
@@ -51,6 +52,7 @@ Status GetWithProjection(Database& database, const v1::GetProfileRequest& reques
     return MakeError(absl::StatusCode::kNotFound, "PROFILE", "profile", fmt::format("there is no profile '{}'", request.profile()));
   }
   EncodeValues(answer.batch, response->mutable_values());
+  response->mutable_filling_fields()->Add(answer.batch.filling_fields.begin(), answer.batch.filling_fields.end());
   if (request.include_segments()) {
     KORREL_ASSIGN_OR_RETURN(Database::SegmentsOfAnswer segments, database.SegmentsOf(request.profile(), read));
     for (const std::string& segment : segments.segments) response->add_segments(segment);

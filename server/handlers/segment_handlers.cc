@@ -217,6 +217,7 @@ Status AnswerSegmentsOf(Database& database, const CallContext& call, const v1::S
   KORREL_ASSIGN_OR_RETURN(ReadOptions read, DecodeRead(call, request.min_positions(), "min_positions"));
   KORREL_ASSIGN_OR_RETURN(Database::SegmentsOfAnswer answer, database.SegmentsOf(request.profile(), read));
   for (const std::string& segment : answer.segments) response->add_segments(segment);
+  for (const std::string& name : answer.filling) response->add_filling(name);
   EncodePosition(answer.position, response->mutable_positions());
   response->set_now_us(answer.now_us);
   return absl::OkStatus();

@@ -61,12 +61,19 @@ class WatchStreamTest : public ServerTest {
     }
   };
   // Begun: the first message is there, so nothing that happens from now on is missed.
-  std::unique_ptr<Watching> Watch(const v1::WatchRequest& request) {
+  std::unique_ptr<Watching> Watch(const v1::WatchRequest& request) { return Watch(request, segments_.get()); }
+  static std::unique_ptr<Watching> Watch(const v1::WatchRequest& request, v1::SegmentService::Stub* stub) {
     auto watching = std::make_unique<Watching>();
     watching->context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(120));
-    watching->reader = segments_->Watch(&watching->context, request);
+    watching->reader = stub->Watch(&watching->context, request);
     watching->Read();
     return watching;
+  }
+  // By a connection of its own.
+  std::unique_ptr<v1::SegmentService::Stub> OwnStub() {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return v1::SegmentService::NewStub(grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), arguments));
   }
   static std::vector<uint64_t> Numbers(uint64_t first, uint64_t count) {
     std::vector<uint64_t> numbers(count);
@@ -168,10 +175,13 @@ TEST_F(WatchStreamTest, WhoCatchesUpGoesAtHisOwnPace) {
   EXPECT_EQ(watching->profiles, Numbers(0, 100'000));
 }
 
-TEST_F(WatchStreamTest, TwoHundredWaitWithoutAThreadAndAllHearOfIt) {
-  constexpr size_t kWatchers = 200;
+// One connection has 256 streams at most; what is beyond waits at the client.
+TEST_F(WatchStreamTest, FiveHundredWaitWithoutAThreadAndAllHearOfIt) {
+  constexpr size_t kConnections = 4, kWatchers = 500;
+  std::vector<std::unique_ptr<v1::SegmentService::Stub>> stubs;
+  for (size_t i = 0; i < kConnections; ++i) stubs.push_back(OwnStub());
   std::vector<std::unique_ptr<Watching>> watchers;
-  for (size_t i = 0; i < kWatchers; ++i) watchers.push_back(Watch({}));
+  for (size_t i = 0; i < kWatchers; ++i) watchers.push_back(Watch({}, stubs[i % kConnections].get()));
   Fill(100);  // the workers are free for others
   Enter(1, 3);
   for (auto& watching : watchers) {
