@@ -172,6 +172,10 @@ class DatabaseImpl final : public Database {
   StatusOr<AdvanceAnswer> AdvanceClock(int64_t to_us, std::string_view request_id, const Wanted& wanted) override {
     return Once<AdvanceAnswer>(request_id, "advance-clock", fmt::format("{}", to_us), [&] { return AdvanceClockTo(core_, to_us, wanted); });
   }
+  bool IsBehind() const override {
+    constexpr int64_t kSecondUs = 1'000'000;
+    return core_.clock_driver->LagUs() > kSecondUs;
+  }
   void Stop() override { core_.stopping = true; }
   uint64_t largest_turn_work() const override { return core_.largest_turn_work.load(std::memory_order_relaxed); }
   const Log& log() const override { return *core_.log; }

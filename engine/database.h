@@ -470,6 +470,9 @@ class Database {
   // CLOCK_BACKWARDS: nothing changed; kUnavailable STOPPED or that of `wanted`: the clock may have moved, and stepping goes on by itself.
   virtual StatusOr<AdvanceAnswer> AdvanceClock(int64_t to_us, std::string_view request_id, const Wanted& wanted) = 0;
   StatusOr<AdvanceAnswer> AdvanceClock(int64_t to_us, std::string_view request_id) { return AdvanceClock(to_us, request_id, {}); }
+  // Whether rows wait for an instant that is more than a second ago: a write may take longer than a few microseconds then. Costs a look at
+  // an atomic a shard.
+  virtual bool IsBehind() const = 0;
   // Ends what takes long within a turn: writes to profiles that are far behind the clock and WaitUntilFilled with kUnavailable SHUTDOWN,
   // AdvanceClock with STOPPED. What needs no waiting is still answered. From any thread; not to be taken back.
   virtual void Stop() = 0;

@@ -334,7 +334,7 @@ void ChangeWithFlips(A& a, T& change) {
 
 template <class A, class T>
 void TurnFields(A& a, T& turn) {
-  Enum(a, turn.kind, 1, static_cast<uint8_t>(TurnMutation::Kind::kFill));
+  Enum(a, turn.kind, 1, static_cast<uint8_t>(TurnMutation::Kind::kCatchUp));
   a.Signed(turn.now_us);
   a.List(turn.profiles, [&](auto& profile) {
     IdField(a, profile.profile);

@@ -104,9 +104,10 @@ struct ClockMutation {
   int64_t to_us = 0;
 };
 
-// What a turn of the clock, or of filling a definition, did to live segments of one shard. Turns that changed none leave no record.
+// What a turn of the clock, or of filling a definition, did to live segments of one shard. Turns that changed none leave no record; kCatchUp
+// does: one profile on its way to the instant of a write, stepped up to now_us, which the clock alone may not have reached yet.
 struct TurnMutation {
-  enum class Kind : uint8_t { kClock = 1, kFill };
+  enum class Kind : uint8_t { kClock = 1, kFill, kCatchUp };
   struct Profile {
     ProfileId profile;
     std::vector<SegmentFlip> flips;

@@ -19,7 +19,7 @@ class AdminService final : public RawService {
     return StartCall(door_, context, request, response, AnswerStatus, Where::kWorker);
   }
   Unary* AdvanceClock(Context* context, const Bytes* request, Bytes* response) override {
-    return StartCall(door_, context, request, response, AnswerAdvanceClock, Where::kWorker);
+    return StartCall(door_, context, request, response, AnswerAdvanceClock, Where::kClockWorker);
   }
 
  private:

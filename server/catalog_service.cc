@@ -30,7 +30,7 @@ class CatalogService final : public RawService {
     return StartCall(door_, context, request, response, AnswerDeleteDefinition, Where::kCatalogWorker);
   }
   Unary* PreviewDefinitions(Context* context, const Bytes* request, Bytes* response) override {
-    return StartCall(door_, context, request, response, AnswerPreviewDefinitions, Where::kCatalogWorker);
+    return StartCall(door_, context, request, response, AnswerPreviewDefinitions, Where::kWorker);
   }
   Unary* RetypeAttribute(Context* context, const Bytes* request, Bytes* response) override {
     return StartCall(door_, context, request, response, AnswerRetypeAttribute, Where::kCatalogWorker);

@@ -19,6 +19,7 @@ struct Door {
       : database(database),
         pool(threads, kQueueTasksMax, kQueueBytesMax),
         catalog_pool(1, kQueueTasksMax, kQueueBytesMax),
+        clock_pool(1, kQueueTasksMax, kQueueBytesMax),
         gate(&database->log()),
         watch_loop(&database->log()) {}
   Database* const database;
@@ -26,6 +27,7 @@ struct Door {
   // Changes of definitions come one after the other and keep no other worker waiting. One thread for them all, too, because an allocator
   // holds what a thread has freed for that thread: thousands of definitions, compiled on each worker in turn, would be held as often.
   WorkerPool catalog_pool;
+  WorkerPool clock_pool;  // one thread, too: who advances the clock waits for those before, and takes no worker meanwhile
   PositionGate gate;
   WatchLoop watch_loop;
   std::atomic<size_t> open_streams{0};

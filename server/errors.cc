@@ -53,7 +53,7 @@ google::rpc::Status ToRpcStatus(const Status& status) {
   if (!field.empty()) (*info.mutable_metadata())["field"] = Cut(field, kNameBytesMax * 2);
   if (auto position = status.GetPayload(kPositionUrl)) (*info.mutable_metadata())["position"] = std::string(*position);
   if (status.code() == absl::StatusCode::kUnavailable) {
-    constexpr std::string_view kNothingDone[] = {"POSITION_NOT_REACHED", "READ_ONLY", "RECOVERING", "SHUTDOWN"};
+    constexpr std::string_view kNothingDone[] = {"CATCHING_UP", "POSITION_NOT_REACHED", "READ_ONLY", "RECOVERING", "SHUTDOWN"};
     bool nothing_done = std::find(std::begin(kNothingDone), std::end(kNothingDone), info.reason()) != std::end(kNothingDone);
     (*info.mutable_metadata())["effect"] = nothing_done ? "none" : "unknown";
   }

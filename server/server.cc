@@ -94,15 +94,16 @@ void Server::Build(const std::string& address) {
 void Server::Stop() {
   if (!grpc_server_) return;
   grpc_server_->GetHealthCheckService()->Shutdown();
+  door_.database->Stop();  // first: whoever is waited for below may be waiting for it
   keep_warm_.Stop();
   door_.gate.Stop();
   door_.watch_loop.Stop();
-  door_.database->Stop();
   grpc_server_->Shutdown(std::chrono::system_clock::now() + kDrain);
   grpc_server_->Wait();
   // Every reactor is done now; what is left of the pool is nobody's.
   door_.pool.Stop();
   door_.catalog_pool.Stop();
+  door_.clock_pool.Stop();
   grpc_server_.reset();
 }
 

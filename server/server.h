@@ -39,7 +39,8 @@ class Server {
 
   int port() const { return port_; }
   const std::string& address() const { return address_; }  // with the port really taken
-  // NOT_SERVING, no new calls; waits for those under way, at most five seconds, then cancels them.
+  // NOT_SERVING, no new calls; waits for those under way, at most five seconds, then cancels them. Stops the database for good: what takes
+  // long there ends with an error (Database::Stop).
   void Stop();
 
   const KeepWarm& keep_warm() const { return keep_warm_; }

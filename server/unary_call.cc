@@ -10,12 +10,13 @@ void UnaryCallBase::Dispatch(Position min_position, size_t request_bytes, Where 
     if (!status.ok()) Fail(status);
     return;
   }
-  if (where == Where::kHere || (where == Where::kHereIfSmall && request_bytes <= kHereBytesMax)) return Run();
+  const bool small = where == Where::kHereIfSmall && request_bytes <= kHereBytesMax;
+  if (where == Where::kHere || (small && !door_->database->IsBehind())) return Run();
   SubmitRun(request_bytes, where);
 }
 
 void UnaryCallBase::SubmitRun(size_t request_bytes, Where where) {
-  WorkerPool& pool = where == Where::kCatalogWorker ? door_->catalog_pool : door_->pool;
+  WorkerPool& pool = where == Where::kCatalogWorker ? door_->catalog_pool : where == Where::kClockWorker ? door_->clock_pool : door_->pool;
   Status status = pool.Submit(request_bytes, [this] { Run(); });
   if (!status.ok()) Fail(status);
 }

@@ -3,7 +3,8 @@
 // One unary call: bytes → request on an arena → handler, here or on a worker → response → bytes. Nothing here knows a service.
 //
 // Where a handler runs: reads of one profile and small writes on gRPC's own thread (a hand-over costs more than they do), all
-// else on the door's workers; a call that must wait for a position waits at the gate and then goes to a worker.
+// else on the door's workers, changes of definitions and advances of the clock each on one of
+// their own; a call that must wait for a position waits at the gate and then goes to a worker.
 //
 // Lifetime  A call owns itself: it dies in OnDone, which gRPC calls after Finish.
 #pragma once
@@ -23,9 +24,10 @@ namespace korrel::server {
 
 enum class Where {
   kHere,         // a few microseconds, whatever is asked
-  kHereIfSmall,  // a write: here when the request is small
+  kHereIfSmall,  // a write: here when the request is small and no profile has a long way to the clock
   kWorker,
   kCatalogWorker,  // changes definitions: one after the other anyway
+  kClockWorker,    // advances the clock: the same, and for as long as it takes
 };
 
 // The newest of the request's min_positions, wherever this kind of request has them. What is wrong with them is the handler's to say.

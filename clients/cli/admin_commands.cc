@@ -123,7 +123,12 @@ Status Advance(const Context& context, Client* client, const std::string& to) {
   KORREL_ASSIGN_OR_RETURN(const int64_t us, ParseTimeOption("clock advance", to, zone));
   request.set_to_us(us);
   auto call = std::async(std::launch::async, [&] { return client->AdvanceClock(request); });
-  KORREL_ASSIGN_OR_RETURN(const auto response, WithProgress(context, client, std::move(call)));
+  const auto answer = WithProgress(context, client, std::move(call));
+  if (absl::IsDeadlineExceeded(answer.status()) || ReasonOf(answer.status()) == "STOPPED") {
+    context.err << "the clock may have moved, and profiles are stepped up to it by and by: korrel status\n";
+  }
+  KORREL_RETURN_IF_ERROR(answer.status());
+  const v1::AdvanceClockResponse& response = *answer;
   if (context.format == OutputFormat::kJson) {
     JsonWriter json;
     json.BeginObject().Key("now_us").Time(response.now_us()).Key("edges_processed").Uint(response.edges_processed());

@@ -237,11 +237,13 @@ int RunApply(const Context& context, const ApplyOptions& options) {
   auto response = (*client)->ApplyDefinitions(request);
   if (!response.ok()) return FailAt(context, *catalog, response.status());
   if (PrintErrors(context, *catalog, *response)) {
+    if (options.prune) context.err << "with --prune, what the files do not declare is dropped, and they cannot use it\n";
     context.err << "nothing was changed\n";
     return kRefused;
   }
   if (options.dry_run) {
     if (const Status status = AddPreviews(client->get(), request, &*response); !status.ok()) return FailAt(context, *catalog, status);
+    if (PrintErrors(context, *catalog, *response)) return kRefused;  // what changed between the two calls
   } else {
     request.set_validate_only(false);
     request.clear_request_id();

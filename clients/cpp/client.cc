@@ -86,18 +86,22 @@ StatusOr<Response> Client::Call(Stub* stub, grpc::Status (Stub::*method)(grpc::C
   const auto start = system_clock::now();
   const auto deadline = start + options_.call_timeout;
   milliseconds pause = kFirstPause;
-  std::optional<Status> told;  // the last failure that the server gave a reason for: a retry may meet nothing but a closing connection
+  std::string told;  // by the server, of the attempt before: the next one may meet nothing but a closing connection
   while (true) {
     grpc::ClientContext context;
     context.set_deadline(deadline);
     Response response;
     const grpc::Status status = (stub->*method)(&context, request, &response);
     if (status.ok()) return response;
-    const Status failed = FromGrpc(status);
-    if (!ReasonOf(failed).empty()) told = failed;
+    Status failed = FromGrpc(status);
+    if (!ReasonOf(failed).empty()) {
+      told = MessageOf(failed);
+    } else if (!told.empty()) {
+      failed = MakeError(failed.code(), "", "", fmt::format("{}; the attempt before it: {}", MessageOf(failed), told));
+    }
     const auto resume = system_clock::now() + pause;
     if (status.error_code() != grpc::StatusCode::UNAVAILABLE || resume > start + options_.retry_for || resume > deadline) {
-      return told.value_or(failed);
+      return failed;
     }
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, kLongestPause);

@@ -106,6 +106,7 @@ StatusOr<std::optional<SegmentPreview>> PreviewSegment(Core& core, const Preview
       }
       core.NoteTurn(work);
       if (IsPast(deadline_ns)) return DeadlinePassed();
+      if (core.stopping) return Core::ShutdownError();
     }
   }
   return std::optional<SegmentPreview>(std::move(*preview).Result());

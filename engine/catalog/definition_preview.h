@@ -8,7 +8,7 @@
 namespace korrel {
 
 // `before` and `after` with the schemas they were compiled against; null: nobody is a member. nullopt: `after` cannot be evaluated yet,
-// because the same change gives an attribute it reads another type. Errors: kDeadlineExceeded.
+// because the same change gives an attribute it reads another type. Errors: kDeadlineExceeded; kUnavailable SHUTDOWN.
 struct PreviewSide {
   ExpressionRef expression;
   const Schema* schema;

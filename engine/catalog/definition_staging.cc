@@ -104,8 +104,10 @@ Status TooMany(std::string_view limit, size_t max) {
 Status StageComputed(const Core& core, const std::string& name, AttributeSchema* entry, bool declared, CatalogDraft* draft) {
   if (!entry->computed && entry->id.value < draft->base->schema->attributes.size()) {
     if (uint64_t holders = HolderCount(core, entry->id)) {
-      return MakeError(absl::StatusCode::kFailedPrecondition, "IN_USE", "expression",
-                       fmt::format("{} profiles hold a value of '{}'; what is stored cannot become computed", holders, name));
+      return MakeError(
+          absl::StatusCode::kFailedPrecondition, "IN_USE", "expression",
+          fmt::format("{} profile{} a value of '{}'; what is stored cannot become computed: delete it first, or take another name", holders,
+                      holders == 1 ? " holds" : "s hold", name));
     }
     draft->must_be_empty.push_back(entry->id);
     draft->data.push_back({DataAction::Kind::kDropColumn, entry->id.value, {}});

@@ -119,13 +119,14 @@ class ChangePlan {
       if (change.kind == ChangeKind::kNone || !change.error.ok()) continue;
       KORREL_ASSIGN_OR_RETURN(change.segment, Preview(change.name));
     }
+    if (failed()) return absl::OkStatus();  // what does not compile with the change has no members then, and that is not what is meant
     for (const auto& [bare, segment] : draft_->next.definitions.segments) {
       const std::string name = "segments/" + bare;
       auto change = std::find_if(changes_.begin(), changes_.end(), [&](const DefinitionChange& c) { return c.name == name; });
       if (change != changes_.end() && change->kind != ChangeKind::kNone) continue;
       if (!MayChange(name, means_another)) continue;
       KORREL_ASSIGN_OR_RETURN(std::optional<SegmentPreview> preview, Preview(name));
-      if (preview && preview->added_count + preview->removed_count == 0) continue;
+      if (!preview || preview->added_count + preview->removed_count == 0) continue;
       if (change == changes_.end()) change = changes_.insert(changes_.end(), Unchanged(name));
       change->segment = std::move(preview);
     }
@@ -147,6 +148,7 @@ class ChangePlan {
     const auto meaning = [](std::optional<Definition> definition) {
       if (definition) definition->attribute.description = definition->attribute.unit = definition->attribute.sensitivity = "";
       if (definition) definition->event.description = definition->segment.description = definition->population.description = "";
+      if (definition) definition->event.properties.clear();  // a new one is read by nobody yet, and a wider type is the same values
       return definition;
     };
     std::set<std::string> names;

@@ -104,7 +104,14 @@ size_t ClockDriver::AllLanes() const { return std::max<size_t>(1, core_.executor
 StatusOr<Database::AdvanceAnswer> ClockDriver::AdvanceTo(int64_t to_us, const Database::Wanted& wanted) {
   std::string record = EncodeMutation(ClockMutation{to_us});
   KORREL_ASSIGN_OR_RETURN(Log::Reservation reserved, core_.log->Reserve(record.size()));
-  std::lock_guard<std::mutex> round(rounds_mutex_);
+  if (to_us < core_.clock->NowUs()) return core_.clock->AdvanceTo(to_us);  // refused; who is wrong need not wait to hear it
+  constexpr std::chrono::milliseconds kLook{1};
+  std::unique_lock<std::mutex> round(rounds_mutex_, std::defer_lock);
+  while (!round.try_lock()) {
+    KORREL_RETURN_IF_ERROR(GoesOn(wanted));
+    std::this_thread::sleep_for(kLook);
+  }
+  KORREL_RETURN_IF_ERROR(GoesOn(wanted));
   Database::AdvanceAnswer answer;
   const bool replay = core_.clock->mode() == ClockMode::kReplay;
   Status moved = core_.clock->AdvanceTo(to_us);
@@ -114,7 +121,7 @@ StatusOr<Database::AdvanceAnswer> ClockDriver::AdvanceTo(int64_t to_us, const Da
   }
   KORREL_RETURN_IF_ERROR(moved);
   core_.log->Append(std::move(record));
-  core_.horizon->WaitFor(to_us);
+  while (!core_.horizon->WaitFor(to_us, kLook)) KORREL_RETURN_IF_ERROR(GoesOn(wanted));
   if (!replay) answer.edges_processed += PublishInstants(to_us, wanted);
   answer.edges_processed += StepDue(kNever, AllLanes(), wanted);
   KORREL_RETURN_IF_ERROR(GoesOn(wanted));

@@ -31,4 +31,9 @@ void Horizon::WaitFor(int64_t time_us) {
   passed_.wait(hold, [&] { return floors_.empty() || *floors_.begin() >= time_us; });
 }
 
+bool Horizon::WaitFor(int64_t time_us, std::chrono::nanoseconds longest) {
+  std::unique_lock<std::mutex> hold(mutex_);
+  return passed_.wait_for(hold, longest, [&] { return floors_.empty() || *floors_.begin() >= time_us; });
+}
+
 }  // namespace korrel

@@ -12,6 +12,7 @@
 // Invariants  NowUs() never goes back, and no instant given to a write after NowUs() answered t is earlier than t.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -45,6 +46,8 @@ class Horizon {
   int64_t NowUs() const;
   // Waits until every write that was admitted before the clock reached the instant is done with.
   void WaitFor(int64_t time_us);
+  // The same for some time at most. False: they are still under way.
+  bool WaitFor(int64_t time_us, std::chrono::nanoseconds longest);
 
  private:
   const Clock* const clock_;

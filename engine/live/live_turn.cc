@@ -10,6 +10,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// The positions of a turn and of the writes around it are in the order in which they happened to each row: the lock is still held.
+void LogTurn(Core& core, Shard& shard, TurnMutation::Kind kind, int64_t now_us, std::vector<LiveState::Step>* steps) {
+  TurnMutation turn{kind, now_us, {}};
+  turn.profiles.reserve(steps->size());
+  for (LiveState::Step& step : *steps) {
+    if (!step.flips.empty()) turn.profiles.push_back({shard.table.IdOf(step.row), std::move(step.flips)});
+  }
+  if (turn.profiles.empty()) return;
+  shard.applied = core.log->Append(EncodeMutation(turn));
+}
+
 // A reader that comes in the middle of a turn waits for its end, and while many rows are due there is always one: short ones cost the
 // clock a few per cent and spare readers most of the wait.
 constexpr uint64_t kLiveTurnWorkUnits = kTurnWorkUnits / 10;
@@ -39,14 +50,9 @@ LiveTurn TakeTurn(Core& core, Shard& shard, TurnMutation::Kind kind, Work work) 
 
 }  // namespace
 
-// The positions of a turn and of the writes around it are in the order in which they happened to each row: the lock is still held.
-void LogTurn(Core& core, Shard& shard, TurnMutation::Kind kind, int64_t now_us, std::vector<LiveState::Step>* steps) {
-  TurnMutation turn{kind, now_us, {}};
-  turn.profiles.reserve(steps->size());
-  for (LiveState::Step& step : *steps) {
-    if (!step.flips.empty()) turn.profiles.push_back({shard.table.IdOf(step.row), std::move(step.flips)});
-  }
-  if (turn.profiles.empty()) return;
+// Logged without flips, too: a replay that left the row behind this instant would judge a definition filled meanwhile as of another.
+void LogCatchUp(Core& core, Shard& shard, const LiveState::Step& step) {
+  const TurnMutation turn{TurnMutation::Kind::kCatchUp, shard.live.AsOf(step.row), {{shard.table.IdOf(step.row), step.flips}}};
   shard.applied = core.log->Append(EncodeMutation(turn));
 }
 

@@ -1,7 +1,7 @@
 // engine/live/live_turn.h
 //
 // The turns that the clock and filling take on a shard: lock, adopt the newest catalog, step some rows, write what changed in
-// segments to the log at the position taken there, unlock. A tenth of an ordinary turn of counted work, or one row.
+// segments to the log at the position taken there, unlock. A tenth of an ordinary turn of counted work, or one row (one edge of a row that is far behind the clock).
 //
 // Threads  From any thread that holds no shard's lock.
 #pragma once
@@ -30,9 +30,8 @@ LiveTurn TakeRecheckTurn(Core& core, Shard& shard);
 // Fills some rows of what is not filled yet; also where nothing is, so that the shard has adopted the newest catalog afterwards.
 LiveTurn TakeFillTurn(Core& core, Shard& shard);
 
-// Under the shard's lock, exclusive: writes what the steps did to segments to the log, where they did anything, before somebody else can
-// come in between. The steps' flips are moved from.
-void LogTurn(Core& core, Shard& shard, TurnMutation::Kind kind, int64_t now_us, std::vector<LiveState::Step>* steps);
+// Under the shard's lock, exclusive: the row was stepped some way towards the instant of a write, and others may come in between now.
+void LogCatchUp(Core& core, Shard& shard, const LiveState::Step& step);
 
 // Under the shard's lock, exclusive: everything due at now, however much it is.
 void StepAllDue(Core& core, Shard& shard, int64_t now_us);

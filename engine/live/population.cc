@@ -208,6 +208,7 @@ void Population::Reach(int64_t instant_us) {
 }
 
 void Population::Release() {
+  if (core_.stopping) return;  // the instant may not have been published: the clock stays held at it
   std::lock_guard<std::mutex> hold(mutex_);
   reached_us_.reset();
   HoldClock();

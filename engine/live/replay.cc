@@ -52,11 +52,11 @@ class ShardReplay {
     return End(change.profile, applied.row, change.flips, applied.flips, position);
   }
 
-  // A turn steps a row edge by edge, and may come to it more than once: each time up to the last edge at which it flipped.
-  Status Step(const TurnMutation::Profile& stepped, int64_t now_us, Position position) {
+  // A turn of the clock steps a row edge by edge, and may come to it more than once: each time up to the last edge at which it flipped.
+  Status Step(const TurnMutation::Profile& stepped, TurnMutation::Kind kind, int64_t now_us, Position position) {
     const std::optional<Row> row = shard_.table.Find(stepped.profile);
     if (!row) return Contradiction(stepped.profile, "changes segments and does not exist");
-    if (!stepped.flips.empty()) now_us = stepped.flips.back().time_us;
+    if (kind != TurnMutation::Kind::kCatchUp && !stepped.flips.empty()) now_us = stepped.flips.back().time_us;
     Flips worked_out;
     shard_.live.BringUp(*row, now_us, &worked_out);
     return End(stepped.profile, row, stepped.flips, worked_out, position);
@@ -123,7 +123,7 @@ struct Replay {
   }
   Status operator()(const TurnMutation& turn) {
     for (const TurnMutation::Profile& profile : turn.profiles) {
-      KORREL_RETURN_IF_ERROR(ShardReplay(core, profile.profile).Step(profile, turn.now_us, position));
+      KORREL_RETURN_IF_ERROR(ShardReplay(core, profile.profile).Step(profile, turn.kind, turn.now_us, position));
     }
     return absl::OkStatus();
   }

@@ -97,6 +97,11 @@ uint64_t MemberCount(const Core& core, SegmentId id) {
   return count;
 }
 
+// Where nobody asked for the profiles by name, one that was deleted meanwhile is simply not there.
+void ForgetWhoIsGone(WriteResult* result) {
+  std::erase_if(result->errors, [](const ItemError& error) { return absl::IsNotFound(error.status); });
+}
+
 // `put`: everybody on the list who is not among those put leaves it, those whose time is over too.
 Status RemoveOthers(Core& core, std::string_view segment, SegmentId id, const std::vector<StatusOr<ProfileId>>& kept,
                     const WriteOptions& options) {
@@ -109,7 +114,9 @@ Status RemoveOthers(Core& core, std::string_view segment, SegmentId id, const st
     if (!keep.contains(table.IdOf(row))) leaving.push_back(table.IdOf(row));
   });
   MemberItems items(segment, std::move(leaving), false, std::nullopt);
-  return RunBatch(core, items, options).status();  // one deleted meanwhile has left as well
+  KORREL_ASSIGN_OR_RETURN(WriteResult result, RunBatch(core, items, options));
+  ForgetWhoIsGone(&result);  // one deleted meanwhile has left as well
+  return result.errors.empty() ? absl::OkStatus() : result.errors[0].status;
 }
 
 }  // namespace
@@ -137,8 +144,7 @@ StatusOr<UpdateMembersAnswer> UpdateListMembers(Core& core, const UpdateMembersR
   MemberItems items(request.segment, std::move(profiles), request.operation != MemberOperation::kRemove, expires_us);
   UpdateMembersAnswer answer;
   KORREL_ASSIGN_OR_RETURN(answer.result, RunBatch(core, items, request.write));
-  // Nobody asked for these by name: who was deleted since the selection matched is simply not there.
-  if (request.selection) answer.result.errors.clear();
+  if (request.selection) ForgetWhoIsGone(&answer.result);
   answer.member_count = MemberCount(core, id);
   return answer;
 }

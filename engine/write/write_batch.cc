@@ -25,6 +25,16 @@ namespace {
   std::abort();
 }
 
+// About a second of catching up. Then the clock's own thread goes on with the profile, and the write may come again: however far a clock
+// leaps, no thread that answers calls is taken for longer.
+constexpr uint64_t kCatchUpTurnsMax = 10'000;
+
+Status TooFarBehind() {
+  return MakeError(
+      absl::StatusCode::kUnavailable, "CATCHING_UP", "",
+      "the clock has left the profile far behind, and it is being brought up to it; write again later, status says how far that is");
+}
+
 Status ProfileNotFound(ProfileId id) {
   return MakeError(absl::StatusCode::kNotFound, "PROFILE", "identifiers", fmt::format("there is no {}", FormatProfileId(id)));
 }
@@ -44,9 +54,11 @@ class WriteBatch {
     while (!todo_.empty()) {
       Status status = RunRound();
       if (!status.ok() && first) return status;
-      if (!status.ok()) RefuseRest(status);
+      if (!status.ok()) RefuseRest(ended_ = status);
       first = false;
     }
+    // Who may not have waited long enough can ask again under the same request id.
+    if (!ended_.ok() && result_.applied_count == 0 && result_.duplicate_indexes.empty()) return ended_;
     if (result_.position == Position()) result_.position = core_.log->Last();
     std::sort(result_.errors.begin(), result_.errors.end(), [](const ItemError& a, const ItemError& b) { return a.index < b.index; });
     std::sort(result_.duplicate_indexes.begin(), result_.duplicate_indexes.end());
@@ -56,9 +68,18 @@ class WriteBatch {
  private:
   using Writes = std::vector<PreparedWrite*>;
 
+  // Between turns of what may take long.
+  Status GoesOn() const {
+    if (core_.stopping) return Core::ShutdownError();
+    return IsPast(options_.deadline_ns) ? DeadlinePassed() : absl::OkStatus();
+  }
+
   // One round takes items from the front of what is to do, up to the first that can only be judged when those before it are done.
   Status RunRound() {
-    if (held_us_) core_.clock_driver->PublishUpTo(*std::exchange(held_us_, std::nullopt));
+    if (held_us_) {
+      core_.clock_driver->PublishUpTo(*std::exchange(held_us_, std::nullopt));
+      KORREL_RETURN_IF_ERROR(GoesOn());  // else the clock may be held where it was, and the item with it
+    }
     KORREL_ASSIGN_OR_RETURN(size_t bound, BindRound());
     size_t bytes = 0;
     for (size_t i = 0; i < bound; ++i) {
@@ -281,6 +302,7 @@ class WriteBatch {
   // ---- Shards ----
 
   void RunPart(Shard& shard, const Writes& part, Writes* again) {
+    uint64_t turns_behind = 0;  // of the next item
     for (size_t next = 0; next < part.size();) {
       WorkMeter meter(kTurnWorkUnits);
       {
@@ -295,9 +317,15 @@ class WriteBatch {
         shard.NoteDue();
       }
       core_.NoteTurn(meter.used());
-      if (!behind_) continue;
-      const Status ends = core_.stopping ? Core::ShutdownError() : IsPast(options_.deadline_ns) ? DeadlinePassed() : absl::OkStatus();
-      for (; !ends.ok() && next < part.size(); ++next) Refuse(*part[next], ends);
+      if (!behind_) {
+        turns_behind = 0;
+        continue;
+      }
+      Status goes_on = GoesOn();
+      if (goes_on.ok() && ++turns_behind == kCatchUpTurnsMax) goes_on = TooFarBehind();
+      if (goes_on.ok()) continue;
+      turns_behind = 0;
+      Refuse(*part[next++], ended_ = goes_on);
     }
   }
 
@@ -324,7 +352,7 @@ class WriteBatch {
       shard.applied = position;
       result_.position = std::max(result_.position, position);
     }
-    if (behind_) LogTurn(core_, shard, TurnMutation::Kind::kClock, part[next]->change.now_us, &shard.steps);
+    if (behind_) LogCatchUp(core_, shard, shard.steps[0]);
     return next;
   }
 
@@ -447,6 +475,7 @@ class WriteBatch {
   std::optional<int64_t> held_us_;  // figures are to be published up to it before the next round
   std::vector<Row> touched_;        // by the turn
   bool behind_ = false;             // the turn ended on the way to the instant of its next item
+  Status ended_;                    // why items were refused that might have been done with more time
   WriteResult result_;
 };
 

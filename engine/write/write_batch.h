@@ -30,7 +30,8 @@ class WriteItems {
   virtual std::string FieldPrefix(size_t index) const = 0;
 };
 
-// Errors: only where nothing was looked at: kResourceExhausted QUEUE.
+// Errors: only where nothing was done: kResourceExhausted QUEUE; where profiles are far behind the clock also kUnavailable SHUTDOWN
+// and CATCHING_UP, kDeadlineExceeded. In a batch of which something was applied these stand at the items that were not.
 StatusOr<WriteResult> RunBatch(Core& core, WriteItems& items, const WriteOptions& options);
 
 // The durability a write of this class reaches on this log.

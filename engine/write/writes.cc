@@ -71,7 +71,6 @@ StatusOr<WriteResult> DeleteProfile(Core& core, std::string_view profile, const 
   if (!id) return MakeError(absl::StatusCode::kNotFound, "PROFILE", "profile", fmt::format("nobody is known as {}", profile));
   DeleteItem item(*id);
   KORREL_ASSIGN_OR_RETURN(WriteResult result, RunBatch(core, item, options));
-  if (!result.errors.empty() && !absl::IsNotFound(result.errors[0].status)) return result.errors[0].status;
   if (!result.errors.empty())
     return PrefixField(MakeError(absl::StatusCode::kNotFound, "PROFILE", "", fmt::format("nobody is known as {}", profile)), "profile");
   return result;

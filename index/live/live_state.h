@@ -63,7 +63,7 @@ class LiveState final : public KeptValues {
   void Prefetch(Row row) const;
   // Steps the row through its own edges up to and including now. Call first; the row is live.
   void BringUp(Row row, int64_t now_us, Flips* flips);
-  // The same until the meter is exhausted (at least one edge). False: the row stands at an edge before now, and is due there.
+  // The same until the meter is exhausted (at least one edge). False: the row stands at an edge before now, and is due at another up to now.
   bool CatchUp(Row row, int64_t now_us, WorkMeter* meter, Flips* flips);
   void Born(Row row, int64_t now_us);              // instead of BringUp; nothing is known of it yet
   void WillWrite(Row row, AttributeId attribute);  // before the column changes

@@ -179,10 +179,11 @@ TEST(Catalog, ValidateOnlyShowsMembersAndChangesNothing) {
   EXPECT_EQ(answer.revision, 1u);
 }
 
-// "segments/a +1 -2 =3" for every change with a preview, in the answer's order; what is given but unchanged has none.
+// "segments/a +1 -2 =3" for every change with a preview, in the answer's order, and whatever stands there unchanged.
 std::vector<std::string> PreviewsOf(const ApplyAnswer& answer) {
   std::vector<std::string> texts;
   for (const DefinitionChange& change : answer.changes) {
+    if (!change.segment && change.kind == ChangeKind::kNone) texts.push_back(change.name + " without a preview");
     if (!change.segment) continue;
     texts.push_back(fmt::format("{}{} +{} -{} ={}", change.name, change.kind == ChangeKind::kNone ? " by use" : "",
                                 change.segment->added_count, change.segment->removed_count, change.segment->member_count));
@@ -194,10 +195,11 @@ TEST(Catalog, APreviewShowsWhoChangesThroughWhatIsUsed) {
   auto database = OpenForTest();
   for (int i = 0; i < 10; ++i) UpsertOne(*database, {"c:" + std::to_string(i)}, {Set("n", int64_t{i})});
   for (int i = 0; i < 4; ++i) TrackOne(*database, "c:" + std::to_string(i), "order", kStartUs - (i + 1) * kDayUs);
-  Definition zone_reader = Segment("dawn", "hour(created_at()) = 0");
+  Definition zone_reader = Segment("dawn", "hour(created_at()) = 0"), list = Segment("list", "");
+  list.segment.is_static = true;
   const Status applied =
       FirstError(Apply(*database, {Computed("twice", "n * 2"), Segment("few", "twice < 6"), Segment("not_few", "not in segment 'few'"),
-                                   Segment("own", "n > 3"), Segment("buyers", "count(order) > 0"), zone_reader}));
+                                   Segment("own", "n > 3"), Segment("buyers", "count(order) > 0"), zone_reader, list}));
   ASSERT_TRUE(applied.ok()) << applied;
   ApplyRequest request;
   request.validate_only = true;
@@ -222,7 +224,16 @@ TEST(Catalog, APreviewShowsWhoChangesThroughWhatIsUsed) {
   ApplyRequest prune = request;
   prune.prune = true;
   EXPECT_EQ(PreviewsOf(Apply(*database, {Segment("own", "n > 3")}, prune)),
-            (Texts{"segments/buyers +0 -4 =0", "segments/dawn +0 -10 =0", "segments/few +0 -3 =0", "segments/not_few +0 -7 =0"}));
+            (Texts{"segments/own without a preview", "segments/buyers +0 -4 =0", "segments/dawn +0 -10 =0", "segments/few +0 -3 =0",
+                   "segments/not_few +0 -7 =0"}));
+  Definition wider;  // a property more is read by nobody yet
+  wider.name = "events/order";
+  wider.kind = DefinitionKind::kEvent;
+  wider.event.properties = {{"size", kIntType}};
+  EXPECT_EQ(PreviewsOf(Apply(*database, {wider}, request)), Texts());
+  // A change that is refused moves nobody.
+  Apply(*database, {Segment("recent", "count(order) over 30d > 0")});
+  EXPECT_EQ(PreviewsOf(Apply(*database, {kept_two_days}, request)), Texts());
   ApplyRequest late = request;
   late.deadline_ns = 1;
   late.definitions = {Computed("twice", "n * 3")};

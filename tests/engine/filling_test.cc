@@ -2,6 +2,7 @@
 // back, everything is asked, then it is let go and everything is asked again.
 #include <gtest/gtest.h>
 
+#include "engine/live/fill_driver.h"
 #include "tests/engine/live_definitions.h"
 
 namespace korrel {
@@ -19,6 +20,7 @@ class FillingTest : public testing::Test {
   // Applies and leaves unfilled.
   void Hold(std::vector<Definition> definitions) {
     CoreOf(*db_).replaying = true;
+    CoreOf(*db_).fill_driver->FinishRound();
     ApplyRequest request;
     request.definitions = std::move(definitions);
     auto answer = db_->ApplyDefinitions(request);
