@@ -125,7 +125,8 @@ Status Advance(const Context& context, Client* client, const std::string& to) {
   auto call = std::async(std::launch::async, [&] { return client->AdvanceClock(request); });
   const auto answer = WithProgress(context, client, std::move(call));
   if (absl::IsDeadlineExceeded(answer.status()) || ReasonOf(answer.status()) == "STOPPED") {
-    context.err << "the clock may have moved, and profiles are stepped up to it by and by: korrel status\n";
+    constexpr std::string_view kHint = "the clock may have moved, and profiles follow it by and by, see korrel status";
+    return MakeError(answer.status().code(), ReasonOf(answer.status()), "", fmt::format("{}; {}", MessageOf(answer.status()), kHint));
   }
   KORREL_RETURN_IF_ERROR(answer.status());
   const v1::AdvanceClockResponse& response = *answer;

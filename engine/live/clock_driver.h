@@ -10,6 +10,7 @@
 // Cost      Idle: one look at an atomic per shard every kNap.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -40,6 +41,30 @@ class ClockDriver {
   // Returns when no row is being stepped that was found before core.replaying was set.
   void FinishRound() { std::lock_guard<std::mutex> round(rounds_mutex_); }
 
+  // Leave for a write to step its own profile for seconds: few have it at a time, so that a clock that leapt far leaves threads to others.
+  static constexpr int kLongCatchUpsMax = 2;
+  class LongCatchUp {
+   public:
+    LongCatchUp() = default;
+    ~LongCatchUp() {
+      if (driver_) driver_->long_catch_ups_.fetch_sub(1);
+    }
+    LongCatchUp(const LongCatchUp&) = delete;
+    // Whether it has, or now gets, leave.
+    bool Ask(ClockDriver* driver) {
+      if (driver_) return true;
+      if (driver->long_catch_ups_.fetch_add(1) < kLongCatchUpsMax) {
+        driver_ = driver;
+      } else {
+        driver->long_catch_ups_.fetch_sub(1);
+      }
+      return driver_ != nullptr;
+    }
+
+   private:
+    ClockDriver* driver_ = nullptr;
+  };
+
   // How long the row that has waited longest for its instant to be delivered has waited; 0: nobody waits.
   int64_t LagUs() const;
 
@@ -56,7 +81,8 @@ class ClockDriver {
   std::mutex rounds_mutex_;  // held while rows are stepped, by the thread or by AdvanceTo; before shards' locks
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool stop_ = false;   // guarded by mutex_
+  bool stop_ = false;  // guarded by mutex_
+  std::atomic<int> long_catch_ups_{0};
   std::thread thread_;  // last: it uses all of the above
 };
 

@@ -25,9 +25,9 @@ namespace {
   std::abort();
 }
 
-// About a second of catching up. Then the clock's own thread goes on with the profile, and the write may come again: however far a clock
-// leaps, no thread that answers calls is taken for longer.
-constexpr uint64_t kCatchUpTurnsMax = 10'000;
+// About three seconds of catching up. Who needs longer goes on where few others do (ClockDriver::LongCatchUp); else the clock's own thread
+// goes on with the profile, and the write may come again: however far a clock leaps, there are threads left that answer calls.
+constexpr uint64_t kCatchUpTurnsMax = 30'000;
 
 Status TooFarBehind() {
   return MakeError(
@@ -303,6 +303,7 @@ class WriteBatch {
 
   void RunPart(Shard& shard, const Writes& part, Writes* again) {
     uint64_t turns_behind = 0;  // of the next item
+    ClockDriver::LongCatchUp leave;
     for (size_t next = 0; next < part.size();) {
       WorkMeter meter(kTurnWorkUnits);
       {
@@ -322,7 +323,7 @@ class WriteBatch {
         continue;
       }
       Status goes_on = GoesOn();
-      if (goes_on.ok() && ++turns_behind == kCatchUpTurnsMax) goes_on = TooFarBehind();
+      if (goes_on.ok() && ++turns_behind >= kCatchUpTurnsMax && !leave.Ask(core_.clock_driver.get())) goes_on = TooFarBehind();
       if (goes_on.ok()) continue;
       turns_behind = 0;
       Refuse(*part[next++], ended_ = goes_on);

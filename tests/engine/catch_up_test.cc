@@ -181,8 +181,8 @@ TEST_F(CatchUpTest, AListIsNotPutByHalves) {
   CoreOf(*db_).replaying = false;
 }
 
-// However far the clock leaps, a thread is taken for about a second; what was stepped by then is not stepped again.
-TEST_F(CatchUpTest, TakesASecondAtMost) {
+// However far the clock leaps, few threads are taken for long; what was stepped by others is not stepped again.
+TEST_F(CatchUpTest, OnlyAFewTakeLong) {
   CoreOf(*db_).replaying = false;
   Apply(*db_, {Segment("odd", "count(order) > 0 and hour(now()) % 2 = 1")});
   CoreOf(*db_).replaying = true;
@@ -190,6 +190,8 @@ TEST_F(CatchUpTest, TakesASecondAtMost) {
   ASSERT_FALSE(db_->AdvanceClock(kStartUs + 7'000 * 365 * kDayUs, "", UntilItHasMoved()).ok());
   EXPECT_TRUE(db_->IsBehind());
   EventWrite event{{"c:1"}, "order", kStartUs, "", "", {}};
+  std::vector<ClockDriver::LongCatchUp> others(ClockDriver::kLongCatchUpsMax);
+  for (ClockDriver::LongCatchUp& other : others) EXPECT_TRUE(other.Ask(CoreOf(*db_).clock_driver.get()));
   EXPECT_EQ(ReasonOf(db_->Track({&event, 1}, {}).status()), "CATCHING_UP");
   const Shard& shard = *CoreOf(*db_).shards[ShardOf(Customer(), 2)];
   EXPECT_GT(shard.live.AsOf(*shard.table.Find(Customer())), kStartUs + 365 * kDayUs);
