@@ -264,9 +264,7 @@ void LiveTrace::WriteProfile() {
 void LiveTrace::WriteMany() {
   std::vector<ProfileWrite> writes;
   for (int i = 0; i < options_.batch; ++i) writes.push_back(MakeWrite());
-  const auto look = [&](size_t i) {
-    timeline_.LookAt(both_.twin(), both_.twin().Find(writes[i].identifiers[0]), ExpectedCause::kWrite);
-  };
+  const auto look = [&](size_t i) { timeline_.LookAt(both_.twin(), both_.twin().Find(writes[i].identifiers[0]), ExpectedCause::kWrite); };
   Run(ExpectedCause::kWrite, [&] { both_.Upsert(writes, "", look); });
 }
 
@@ -301,9 +299,7 @@ void LiveTrace::TrackSeveral() {
 void LiveTrace::TrackMany() {
   std::vector<EventWrite> events;
   for (int i = 0; i < options_.batch; ++i) events.push_back(MakeEvent(1 + random_.Below(options_.people)));
-  const auto look = [&](size_t i) {
-    timeline_.LookAt(both_.twin(), both_.twin().Find(events[i].identifiers[0]), ExpectedCause::kWrite);
-  };
+  const auto look = [&](size_t i) { timeline_.LookAt(both_.twin(), both_.twin().Find(events[i].identifiers[0]), ExpectedCause::kWrite); };
   Run(ExpectedCause::kWrite, [&] { both_.Track(events, "", look); });
 }
 
