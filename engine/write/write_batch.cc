@@ -394,8 +394,12 @@ class WriteBatch {
     StatusOr<Shard::Applied> applied = shard.Apply(change, schema, core_.events_hard_max, core_.identity.get());
     if (!applied.ok()) ApplyFailed(applied.status());
     ++result_.applied_count;
-    flips.insert(flips.end(), applied->flips.begin(), applied->flips.end());
-    change.flips = std::move(flips);
+    if (flips.empty()) {
+      change.flips = std::move(applied->flips);
+    } else {
+      flips.insert(flips.end(), applied->flips.begin(), applied->flips.end());
+      change.flips = std::move(flips);
+    }
     record->Add(change);
     if (applied->row) touched_.push_back(*applied->row);
     // A profile deleted later in this turn frees its row; a row created later may take it, with the same position.
