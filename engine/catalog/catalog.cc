@@ -32,12 +32,6 @@ Status NotExact(std::string_view what, std::string_view name, Type from, Type to
                          fmt::format("{} '{}' holds values of type {} that are not exact as {}", what, name, TypeName(from), TypeName(to)));
 }
 
-Status InUse(std::string_view name, const DefinitionErrors& errors) {
-  std::string users;
-  for (const auto& [user, status] : errors) users += fmt::format("{}{}", users.empty() ? "" : ", ", user);
-  return MakeError(absl::StatusCode::kFailedPrecondition, "IN_USE", "", fmt::format("'{}' is used by {}", name, users));
-}
-
 bool IsUnfit(const AttributeColumn& column, Row row, Type type) {
   return column.presence().Test(row) && !ConvertExactly(column.Get(row), type);
 }
@@ -320,7 +314,7 @@ StatusOr<RetypeAnswer> Catalog::Retype(std::string_view full_name, Type type, bo
   auto declared = draft.next.declared.find("attributes/" + attribute->name);
   if (declared != draft.next.declared.end() && declared->second.attribute.type) declared->second.attribute.type = type;
   DefinitionErrors errors = CompileDefinitions(&draft.next, draft.schema.get());
-  if (!errors.empty()) return InUse(attribute->name, errors);
+  if (!errors.empty()) return InUse(errors);
 
   for (const auto& shard : core_->shards) {
     std::lock_guard<PhaseFairLock> turn(shard->lock);

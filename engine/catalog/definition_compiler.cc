@@ -233,6 +233,20 @@ const Expression* CompiledExpression(const CatalogSnapshot& catalog, std::string
   return nullptr;
 }
 
+// A few are named; the reason of one is enough to see what is wrong.
+Status InUse(const DefinitionErrors& broken) {
+  constexpr size_t kNamedMax = 10;
+  std::string list;
+  size_t named = 0;
+  for (const auto& [user, why] : broken) {
+    if (named++ < kNamedMax) list += fmt::format("{}{}", list.empty() ? "" : ", ", user);
+  }
+  if (named > kNamedMax) list += fmt::format(" and {} more", named - kNamedMax);
+  const auto& [first, why] = *broken.begin();
+  return MakeError(absl::StatusCode::kFailedPrecondition, "IN_USE", "",
+                   fmt::format("it is used by {}; of {} would be said: {}", list, first, MessageOf(why)));
+}
+
 std::map<std::string, std::vector<std::string>> UsersOf(const CatalogSnapshot& catalog) {
   std::map<std::string, std::vector<std::string>> users;
   for (const auto& [name, definition] : catalog.declared) {

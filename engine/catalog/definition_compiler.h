@@ -19,6 +19,9 @@ using DefinitionErrors = std::map<std::string, Status>;
 // types of computed attributes in `schema`, which is catalog->schema. What has an error is left out.
 DefinitionErrors CompileDefinitions(CatalogSnapshot* catalog, Schema* schema);
 
+// kFailedPrecondition IN_USE: a change is refused for the definitions that it would break, at least one, each with its reason.
+Status InUse(const DefinitionErrors& broken);
+
 // By full name: the definitions that use it directly, sorted.
 std::map<std::string, std::vector<std::string>> UsersOf(const CatalogSnapshot& catalog);
 

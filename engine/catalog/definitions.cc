@@ -60,20 +60,6 @@ std::optional<Definition> Find(const CatalogSnapshot& catalog, const Users& user
   return std::nullopt;
 }
 
-// The definitions that a change would break, each with the reason. A few are named; the reason of one is enough to see what is wrong.
-Status InUse(const DefinitionErrors& broken) {
-  constexpr size_t kNamedMax = 10;
-  std::string list;
-  size_t named = 0;
-  for (const auto& [user, why] : broken) {
-    if (named++ < kNamedMax) list += fmt::format("{}{}", list.empty() ? "" : ", ", user);
-  }
-  if (named > kNamedMax) list += fmt::format(" and {} more", named - kNamedMax);
-  const auto& [first, why] = *broken.begin();
-  return MakeError(absl::StatusCode::kFailedPrecondition, "IN_USE", "",
-                   fmt::format("it is used by {}; of {} would be said: {}", list, first, MessageOf(why)));
-}
-
 // A request worked out against one snapshot: the draft it leads to and what happens to each definition.
 class ChangePlan {
  public:
@@ -120,15 +106,18 @@ class ChangePlan {
       KORREL_ASSIGN_OR_RETURN(change.segment, Preview(change.name));
     }
     if (failed()) return absl::OkStatus();  // what does not compile with the change has no members then, and that is not what is meant
+    std::map<std::string, size_t> place_of;
+    for (size_t i = 0; i < changes_.size(); ++i) place_of[changes_[i].name] = i;
     for (const auto& [bare, segment] : draft_->next.definitions.segments) {
       const std::string name = "segments/" + bare;
-      auto change = std::find_if(changes_.begin(), changes_.end(), [&](const DefinitionChange& c) { return c.name == name; });
-      if (change != changes_.end() && change->kind != ChangeKind::kNone) continue;
+      const auto place = place_of.find(name);
+      const bool listed = place != place_of.end();
+      if (listed && changes_[place->second].kind != ChangeKind::kNone) continue;
       if (!MayChange(name, means_another)) continue;
       KORREL_ASSIGN_OR_RETURN(std::optional<SegmentPreview> preview, Preview(name));
       if (!preview || preview->added_count + preview->removed_count == 0) continue;
-      if (change == changes_.end()) change = changes_.insert(changes_.end(), Unchanged(name));
-      change->segment = std::move(preview);
+      DefinitionChange& change = listed ? changes_[place->second] : changes_.emplace_back(Unchanged(name));
+      change.segment = std::move(preview);
     }
     return absl::OkStatus();
   }
@@ -164,6 +153,7 @@ class ChangePlan {
   // time zone by what reads a calendar: then nobody is left out.
   bool MayChange(const std::string& name, const std::set<std::string>& means_another) const {
     if (draft_->next.time_zone != base_->time_zone) return true;
+    if (means_another.empty()) return false;
     if (std::ranges::any_of(means_another, [](const std::string& changed) { return changed.starts_with("events/"); })) return true;
     const std::set<std::string> used = Reaches(draft_->next, name);
     return std::ranges::any_of(used, [&](const std::string& one) { return means_another.contains(one); });
